@@ -1,0 +1,3 @@
+//! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
+
+pub mod ids;
