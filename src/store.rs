@@ -35,7 +35,7 @@ pub trait Store {
     /// Returns [`StoreError`] if the store cannot be read.
     fn recover(&mut self) -> Result<Recovered, StoreError>;
 
-    /// Returns runs of a lane that wait for their first attempt, in the order in which they go, behind a place in that order.
+    /// Returns runs of a lane that wait for their first attempt and are not held, in the order in which they go, behind a place in that order.
     ///
     /// # Errors
     ///
@@ -117,8 +117,6 @@ pub struct Queued {
     pub run: RunId,
     /// How it came to be.
     pub opening: Opening,
-    /// Whether it is held.
-    pub held: bool,
 }
 
 /// What a daemon must know to go on.
@@ -128,10 +126,12 @@ pub struct Recovered {
     pub newest_run: u64,
     /// Runs that have begun and are not over, oldest first, with all their entries.
     pub begun: Vec<Begun>,
-    /// How many runs wait for their first attempt, per lane.
+    /// How many runs wait for their first attempt and are not held, per lane.
     pub lanes: Vec<(String, u64)>,
     /// What is known of each job.
     pub jobs: Vec<JobRecord>,
+    /// Runs that wait for their first attempt and are held.
+    pub held: Vec<Queued>,
     /// Matrices of which some run is not over.
     pub sweeps: Vec<SweepRecord>,
     /// Up to where the records of each shim are settled.
