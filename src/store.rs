@@ -164,10 +164,12 @@ pub struct JobRecord {
     pub evaluated: Option<i64>,
     /// The newest run, and how it ended if it is over.
     pub newest: Option<(RunId, Option<Ending>)>,
-    /// The newest run that has succeeded (for a matrix: whose sweep has ended).
-    pub newest_success: Option<RunId>,
-    /// The newest run that is over.
-    pub newest_ended: Option<RunId>,
+    /// When a run of it was last opened that was not skipped at once.
+    pub opened: Option<Moment>,
+    /// When it last succeeded; a matrix does with its last run, as `succeeds` says.
+    pub succeeded: Option<Moment>,
+    /// When it last ended, however.
+    pub ended: Option<Moment>,
 }
 
 /// How far the runs of a matrix have come.

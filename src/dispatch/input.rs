@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use steadfast_retry::Moment;
 
 use crate::evidence::Evidence;
-use crate::ids::{Piece, RunId, SpanId, Token, TraceId};
+use crate::ids::{Digest, Piece, RunId, SpanId, Token, TraceId};
 use crate::job::Config;
-use crate::journal::{Mark, Told, Usage};
+use crate::journal::{Mark, Opening, Told, Usage};
 use crate::store::Queued;
 
+use super::live::Definition;
 use super::outbox::BatchId;
 
 /// The time and the chance that one input brings along.
@@ -43,10 +44,10 @@ pub enum Input {
     Cancel {
         /// Where the answer goes.
         request: RequestId,
-        /// Which run, with its opening if it is neither begun nor in a window.
+        /// Which run.
         run: RunId,
-        /// Its opening, where it waits beyond the window.
-        opening: Option<Box<crate::journal::Opening>>,
+        /// What the store knows of it, where it waits for its first attempt.
+        found: Option<Box<Found>>,
         /// Who asked.
         by: String,
     },
@@ -104,6 +105,8 @@ pub enum Input {
         lane: String,
         /// The next runs of it.
         rows: Vec<Queued>,
+        /// What they were opened with.
+        definitions: Vec<(Digest, Definition)>,
     },
     /// No new attempt is to begin from now on (or they may again).
     Drain(bool),
@@ -139,18 +142,27 @@ pub struct Order {
     /// The priority, where it differs from the job's.
     pub priority: Option<i32>,
     /// The earlier run of which this is a retry, with its opening.
-    pub retry: Option<(RunId, Box<crate::journal::Opening>)>,
+    pub retry: Option<(RunId, Box<Found>)>,
     /// Who asked.
     pub by: String,
     /// The trace and span of whoever asked.
     pub parent: Option<(TraceId, SpanId)>,
 }
 
+/// What the store knows of a run.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// How it came to be.
+    pub opening: Opening,
+    /// What it was opened with.
+    pub definition: Definition,
+}
+
 /// A run or a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Target {
-    /// A run, with its opening where it waits for its first attempt.
-    Run(RunId, Option<Box<crate::journal::Opening>>),
+    /// A run, with what the store knows of it where it waits for its first attempt.
+    Run(RunId, Option<Box<Found>>),
     /// A job.
     Job(String),
 }

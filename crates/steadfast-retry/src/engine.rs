@@ -55,6 +55,20 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Returns when it happened.
+    #[must_use]
+    pub const fn at(&self) -> Moment {
+        match self {
+            Self::Due { at }
+            | Self::Ended { at, .. }
+            | Self::Voided { at }
+            | Self::CancelAsked { at }
+            | Self::Quarantined { at } => *at,
+        }
+    }
+}
+
 /// What follows. Decisions are imperative; they leave nothing to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -171,6 +185,12 @@ impl RunState {
     #[must_use]
     pub const fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running { .. })
+    }
+
+    /// Says whether an attempt is running that is to end because the run was cancelled.
+    #[must_use]
+    pub const fn is_cut(&self) -> bool {
+        matches!(self.phase, Phase::Running { cancel_asked: true })
     }
 
     /// Returns until when it waits, if it waits.
