@@ -1,6 +1,12 @@
 //! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
 
+pub mod clock;
+pub mod dispatch;
 pub mod evidence;
 pub mod ids;
+pub mod job;
 pub mod journal;
+pub mod launch;
+pub mod schedule;
+pub mod state;
 pub mod store;
