@@ -12,7 +12,8 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -63,7 +64,7 @@ const SHRINKING_TRIES: usize = 4_000;
 pub(crate) fn hunt(target: &Target, seed: u64, bound: Bound) -> Result<u64, Finding> {
     let samples = samples(target);
     let began = Instant::now();
-    let last = matches!(bound, Bound::Time(_)).then(|| findings_folder().join(format!("{}.last", target.name)));
+    let last = matches!(bound, Bound::Time(_)).then(|| last_words(target));
     for number in 0.. {
         let over = match bound {
             Bound::Tries(tries) => number >= tries.max(samples.len() as u64),
@@ -74,7 +75,10 @@ pub(crate) fn hunt(target: &Target, seed: u64, bound: Bound) -> Result<u64, Find
         }
         let input = input(target, &samples, seed, number);
         if let Some(last) = &last {
-            fs::write(last, &input).expect("target/fuzz can be written");
+            // One file that stays open: made anew for each input, it would cost a hundred times the try.
+            last.write_all_at(&input, 0)
+                .and_then(|()| last.set_len(input.len() as u64))
+                .expect("target/fuzz can be written");
         }
         if let Some(first) = trouble(target, &input) {
             let input = smaller(target, input);
@@ -209,6 +213,11 @@ fn samples(target: &Target) -> Vec<Vec<u8>> {
 fn files_of(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect()
+}
+
+/// Opens the file that holds the input which is being tried.
+fn last_words(target: &Target) -> File {
+    File::create(findings_folder().join(format!("{}.last", target.name))).expect("target/fuzz can be written")
 }
 
 /// Returns the folder where findings are left, which exists afterwards.

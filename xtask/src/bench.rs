@@ -20,7 +20,8 @@ pub(crate) fn main(mut arguments: Arguments) -> Result<(), Trouble> {
     if chosen.is_empty() {
         let names: Vec<_> = known.iter().map(|(_, name)| name.as_str()).collect();
         let asked = wanted.map_or_else(|| "no bench at all".to_owned(), |wanted| format!("no bench `{wanted}`"));
-        return Err(format!("{asked}\nhelp: there are {} benches: {}", names.len(), names.join(", ")));
+        let known = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
+        return Err(format!("{asked}\nhelp: there are these: {known}"));
     }
     chosen.iter().try_for_each(|(package, name)| {
         Invocation::new(&format!("cargo bench --locked -p {package} --all-features --bench {name}")).run()
