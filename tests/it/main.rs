@@ -1,1 +1,10 @@
-//! it
+//! Tests of the house from outside, in one binary because linking is what costs.
+#![allow(clippy::disallowed_methods, reason = "tests start programs, read clocks and take their bounds from outside")]
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod fuzz;
+}
+
+mod fuzz;
+mod tidy;

@@ -49,7 +49,6 @@ impl Policy {
     };
 
     /// Starts a policy with the defaults.
-    #[must_use]
     pub fn named(name: impl Into<Cow<'static, str>>) -> PolicyBuilder {
         PolicyBuilder { policy: Self { name: name.into(), ..Self::DEFAULT } }
     }
