@@ -24,6 +24,7 @@
 //! Deliberately not here: gathering (no file, process or clock is touched), and what follows from a class (that is a
 //! policy's rule).
 
+mod chain;
 mod classes;
 mod codes;
 mod excerpt;
@@ -41,6 +42,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use chain::{Fate, Step};
 pub use classes::{ClassDef, Classes, Origin, UnknownClass};
 pub use codes::{Codes, ExitCodes, StatusCodes, XidCodes};
 pub use excerpt::{EXCERPT_BYTES, LINE_BYTES, Part, Stream};
@@ -48,5 +50,5 @@ pub use fact::{Act, Evidence, Fact, Progress, Rank, Request};
 pub use list::List;
 pub use signal::Signal;
 pub use table::{CheckedPattern, ClassTable, Kind, Pattern, Role, When};
-pub use verdict::{Conclusion, Fate, Step, Verdict, classify};
+pub use verdict::{Conclusion, Verdict, classify};
 pub use words::{ActWord, GpuTrouble, HostEvent, Intent, OomScope, Stall, StartTrouble, TransferError};

@@ -153,6 +153,10 @@ impl Classes {
     /// Returns the class or family (`net-*`) whose name is nearest to a word, if one is near.
     #[must_use]
     pub fn nearest(&self, word: &str) -> Option<String> {
+        let family = format!("{word}-");
+        if self.iter().any(|def| def.name.as_str().starts_with(&family)) {
+            return Some(format!("{word}-*"));
+        }
         let names = self.iter().map(|def| def.name.as_str().to_string());
         let families = self
             .iter()
@@ -164,6 +168,11 @@ impl Classes {
             .map(|name| (strsim::damerau_levenshtein(&name, word), name))
             .min()?;
         (distance <= 1 + word.len() / 4).then_some(name)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn compiled(&self) -> bool {
+        self.0.patterns.get().is_some()
     }
 
     pub(crate) fn patterns(&self) -> &PatternSet {

@@ -97,11 +97,14 @@ impl<'de, T: Item + Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<List<T>, E> {
+        if T::ANY.is_some() {
+            return Err(E::invalid_type(serde::de::Unexpected::Signed(number), &self));
+        }
         T::deserialize(number.into_deserializer()).map(|one| List(vec![one]))
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<List<T>, E> {
-        T::deserialize(number.into_deserializer()).map(|one| List(vec![one]))
+        self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
     fn visit_str<E: Error>(self, word: &str) -> Result<List<T>, E> {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::fact::{Act, Evidence, Fact, Request};
 use super::list::List;
-use super::table::{Role, When};
+use super::table::{Pattern, Role, When};
 use super::words::StartTrouble;
 
 /// The keys of an entry that speak of facts.
@@ -59,6 +59,47 @@ impl When {
             }
         }
         touched && self.conditions_hold(evidence)
+    }
+
+    /// Says what the entry needed beyond the fact at `at`, and which pattern that fact met.
+    pub(crate) fn grounds(&self, at: usize, evidence: &Evidence) -> Option<String> {
+        let fact = &evidence.facts[at];
+        let mut matched = None;
+        let mut with = Vec::new();
+        for key in KEYS.into_iter().filter(|key| self.has(*key)) {
+            if self.meets(key, fact) {
+                matched = self.pattern_in(fact).map(|pattern| format!("matched `{pattern}`"));
+            } else if let Some(other) = evidence.facts.iter().find(|other| self.meets(key, other)) {
+                with.push(
+                    self.pattern_in(other)
+                        .map_or(other.to_string(), |pattern| format!("output `{pattern}`")),
+                );
+            }
+        }
+        if let (false, Some(program)) = (self.program.is_empty(), &evidence.program) {
+            with.push(format!("program {program}"));
+        }
+        if !self.progress.is_empty() {
+            with.push(format!("progress {}", evidence.progress));
+        }
+        let with = (!with.is_empty()).then(|| format!("with {}", with.join(" and ")));
+        let parts: Vec<_> = [matched, with].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+
+    /// Says whether a fact is one of those that the entry is about.
+    pub(crate) fn uses(&self, fact: &Fact) -> bool {
+        KEYS.into_iter().any(|key| self.has(key) && self.meets(key, fact))
+    }
+
+    /// Returns the first of the entry's patterns that a line met.
+    fn pattern_in(&self, fact: &Fact) -> Option<&Pattern> {
+        let Fact::Output { patterns, .. } = fact else {
+            return None;
+        };
+        self.output
+            .iter()
+            .find(|pattern| patterns.iter().any(|hit| hit == pattern.as_str()))
     }
 
     fn conditions_hold(&self, evidence: &Evidence) -> bool {

@@ -4,10 +4,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use steadfast_retry::Class;
 
+use super::chain::{Step, Weighed};
 use super::classes::{ClassDef, Classes};
 use super::codes::ExitCodes;
 use super::fact::{Act, Evidence, Fact, Rank, Request};
-use super::systemd::setup_step;
 use super::table::{Kind, Role, When};
 use super::words::{HostEvent, Intent, Stall, words};
 
@@ -52,52 +52,14 @@ words! {
     }
 }
 
-/// One fact and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// The fact, in words.
-    pub fact: String,
-    /// The class that it named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub class: Option<Class>,
-    /// The entry that it met, where that says more than the fact.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// What became of it.
-    pub fate: Fate,
-}
-
-/// Why a fact won or lost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fate {
-    /// It names the verdict's class.
-    Decides,
-    /// No fact names a class; this one ended the attempt.
-    FallsBack,
-    /// A fact of a higher rank won.
-    OutrankedBy(String),
-    /// An earlier fact of the same rank won.
-    LaterThan(String),
-    /// It is a consequence or a mere sign, and a cause won.
-    GivesWayTo(String),
-    /// The attempt succeeded in spite of it.
-    ExcusedBy(String),
-    /// It is shown and decides nothing.
-    Noted,
-    /// It names no class.
-    NamesNoClass,
-}
-
 /// A fact's claim to name the class.
-struct Claim<'a> {
-    at: usize,
-    rank: Rank,
-    role: Role,
-    class: &'a Class,
-    entry: Option<&'a When>,
+pub(super) struct Claim<'a> {
+    pub(super) at: usize,
+    pub(super) rank: Rank,
+    pub(super) role: Role,
+    pub(super) class: &'a Class,
+    /// The entry of the table that the fact met, if the table named the class.
+    pub(super) entry: Option<&'a When>,
 }
 
 impl Claim<'_> {
@@ -121,51 +83,28 @@ impl Claim<'_> {
 /// evidence at all means that the attempt was lost.
 #[must_use]
 pub fn classify(classes: &Classes, evidence: &Evidence, success: &ExitCodes) -> Verdict {
-    let claims: Vec<Option<Claim<'_>>> = (0..evidence.facts.len())
-        .map(|at| claim(classes, evidence, at))
-        .collect();
-    let ended_well = |fact: &&Fact| matches!(fact, Fact::Exit(code) if success.contains(*code));
-    let well = evidence.facts.iter().find(ended_well);
+    let facts = &evidence.facts;
+    let claims: Vec<Option<Claim<'_>>> = (0..facts.len()).map(|at| claim(classes, evidence, at)).collect();
+    let well = facts
+        .iter()
+        .position(|fact| matches!(fact, Fact::Exit(code) if success.contains(*code)));
     let winner = claims
         .iter()
         .flatten()
         .filter(|claim| claim.role != Role::Note)
-        .filter(|claim| well.is_none() || contradicts_success(&evidence.facts[claim.at], claim.role))
+        .filter(|claim| well.is_none() || contradicts_success(&facts[claim.at], claim.role))
         .min_by_key(|claim| claim.order());
-    let conclusion = match winner.map(|winner| &evidence.facts[winner.at]) {
-        Some(fact) => conclusion_of(fact),
-        None if well.is_some() => Conclusion::Succeeded,
-        None if evidence.facts.is_empty() => Conclusion::Interrupted,
-        None => Conclusion::Failed,
+    let (conclusion, class, decider) = match (winner, well) {
+        (Some(winner), _) => (conclusion_of(&facts[winner.at]), Some(winner.class), Some(winner.at)),
+        (None, Some(well)) => (Conclusion::Succeeded, None, Some(well)),
+        (None, None) => last_resort(evidence),
     };
-    let fallback = last_resort(evidence);
-    let class = match (winner, conclusion) {
-        (Some(winner), _) => Some(winner.class.clone()),
-        (None, Conclusion::Succeeded) => None,
-        (None, Conclusion::Failed | Conclusion::Cancelled | Conclusion::Interrupted) => Some(fallback.1.clone()),
-    };
-    let step = |(at, claim): (usize, &Option<Claim<'_>>)| {
-        let fact = &evidence.facts[at];
-        let fate = match (claim, winner, well) {
-            (Some(claim), _, _) if claim.role == Role::Note => Fate::Noted,
-            (Some(claim), Some(winner), _) => fate_against(claim, winner, evidence),
-            (Some(_), None, Some(well)) => Fate::ExcusedBy(well.to_string()),
-            (None, None, None) if fallback.0 == Some(at) => Fate::FallsBack,
-            (None, None, Some(well)) if well == fact => Fate::Decides,
-            (Some(_) | None, _, _) => Fate::NamesNoClass,
-        };
-        let class = claim.as_ref().map(|claim| claim.class.clone());
-        let class = if fate == Fate::FallsBack {
-            Some(fallback.1.clone())
-        } else {
-            class
-        };
-        Step {
-            fact: in_words(fact, class.as_ref()),
-            class,
-            by: claim.as_ref().and_then(|claim| grounds(claim, fact)),
-            fate,
-        }
+    let weighed = Weighed {
+        evidence,
+        winner,
+        well,
+        class,
+        decider,
     };
     let request = |fact: &Fact| {
         if let Fact::Request(request) = fact {
@@ -183,10 +122,14 @@ pub fn classify(classes: &Classes, evidence: &Evidence, success: &ExitCodes) -> 
     };
     Verdict {
         conclusion,
-        class,
-        server_delay: evidence.facts.iter().rev().find_map(delay),
-        requests: evidence.facts.iter().filter_map(request).collect(),
-        chain: claims.iter().enumerate().map(step).collect(),
+        class: class.cloned(),
+        server_delay: facts.iter().rev().find_map(delay),
+        requests: facts.iter().filter_map(request).collect(),
+        chain: claims
+            .iter()
+            .enumerate()
+            .map(|(at, claim)| weighed.step(at, claim.as_ref()))
+            .collect(),
     }
 }
 
@@ -300,105 +243,23 @@ fn contradicts_success(fact: &Fact, role: Role) -> bool {
     }
 }
 
-/// The class of an attempt whose evidence names none, and the fact that stands for it.
-fn last_resort(evidence: &Evidence) -> (Option<usize>, &'static Class) {
+/// What an attempt comes to whose evidence names no class, and the fact that stands for it.
+fn last_resort(evidence: &Evidence) -> (Conclusion, Option<&'static Class>, Option<usize>) {
     let class = |fact: &Fact| match fact {
         // A shell reports a signal of its child as 128 and the signal's number.
         Fact::Signal { .. } | Fact::Exit(129..=192) => Some(&SIGNAL_OTHER),
         Fact::Exit(_) => Some(&EXIT_NONZERO),
         _ => None,
     };
-    let found = evidence
+    match evidence
         .facts
         .iter()
         .enumerate()
-        .find_map(|(at, fact)| Some((Some(at), class(fact)?)));
-    found.unwrap_or((
-        None,
-        if evidence.facts.is_empty() {
-            &SUPERVISE_LOST
-        } else {
-            &ERROR
-        },
-    ))
-}
-
-fn fate_against(claim: &Claim<'_>, winner: &Claim<'_>, evidence: &Evidence) -> Fate {
-    let by = || short(&evidence.facts[winner.at]);
-    if claim.at == winner.at {
-        Fate::Decides
-    } else if claim.role != winner.role {
-        Fate::GivesWayTo(by())
-    } else if claim.rank != winner.rank {
-        Fate::OutrankedBy(by())
-    } else {
-        Fate::LaterThan(by())
-    }
-}
-
-/// The entry that a fact met, unless it says the same as the fact.
-fn grounds(claim: &Claim<'_>, fact: &Fact) -> Option<String> {
-    let entry = match claim.entry {
-        Some(entry) => entry.to_string(),
-        None => return matches!(fact, Fact::Report { .. }).then(|| "its own name".to_string()),
-    };
-    (entry != fact.to_string()).then_some(entry)
-}
-
-fn in_words(fact: &Fact, class: Option<&Class>) -> String {
-    match (fact, class) {
-        (Fact::Exit(code), Some(class)) if class.as_str() == "exit-setup" => match setup_step(*code) {
-            Some(step) => format!("{fact} ({step})"),
-            None => fact.to_string(),
-        },
-        (Fact::Report { detail, .. }, _) if !detail.is_empty() => format!("{fact}: {detail}"),
-        _ => fact.to_string(),
-    }
-}
-
-/// A fact in few words, for the end of another's line.
-fn short(fact: &Fact) -> String {
-    match fact {
-        Fact::Output { stream, line, .. } => {
-            let cut: String = line.chars().take(60).collect();
-            if cut.len() < line.len() {
-                format!("{stream} `{cut}…`")
-            } else {
-                format!("{stream} `{cut}`")
-            }
-        }
-        _ => fact.to_string(),
-    }
-}
-
-impl fmt::Display for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Decides => f.write_str("decides"),
-            Self::FallsBack => f.write_str("decides, for want of better evidence"),
-            Self::OutrankedBy(other) => write!(f, "outranked by {other}"),
-            Self::LaterThan(other) => write!(f, "later than {other}"),
-            Self::GivesWayTo(other) => write!(f, "gives way to {other}"),
-            Self::ExcusedBy(other) => write!(f, "excused by {other}"),
-            Self::Noted => f.write_str("noted"),
-            Self::NamesNoClass => f.write_str("names no class"),
-        }
-    }
-}
-
-/// One line of `steadfast why`: ``exit 75: yielded, decides``.
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.fact)?;
-        f.write_str(": ")?;
-        if let Some(class) = &self.class {
-            class.fmt(f)?;
-            if let Some(by) = &self.by {
-                write!(f, " by {by}")?;
-            }
-            f.write_str(", ")?;
-        }
-        self.fate.fmt(f)
+        .find_map(|(at, fact)| Some((at, class(fact)?)))
+    {
+        Some((at, class)) => (Conclusion::Failed, Some(class), Some(at)),
+        None if evidence.facts.is_empty() => (Conclusion::Interrupted, Some(&SUPERVISE_LOST), None),
+        None => (Conclusion::Failed, Some(&ERROR), None),
     }
 }
 
