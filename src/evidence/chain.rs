@@ -68,11 +68,7 @@ impl Weighed<'_> {
     pub(super) fn step(&self, at: usize, claim: Option<&Claim<'_>>) -> Step {
         let fact = &self.evidence.facts[at];
         let fate = claim.map_or_else(|| self.fate_without_claim(at), |claim| self.fate(claim));
-        let class = if fate == Fate::FallsBack {
-            self.class
-        } else {
-            claim.map(|claim| claim.class)
-        };
+        let class = if fate == Fate::FallsBack { self.class } else { claim.map(|claim| claim.class) };
         let plain = |claim: &&Claim<'_>| match claim.role {
             Role::Root => !matches!(fact, Fact::Output { .. }),
             Role::Cascade | Role::Confirm => false,
@@ -138,11 +134,7 @@ fn short(fact: &Fact) -> String {
     match fact {
         Fact::Output { stream, line, .. } => {
             let cut: String = line.chars().take(60).collect();
-            if cut.len() < line.len() {
-                format!("{stream} `{cut}…`")
-            } else {
-                format!("{stream} `{cut}`")
-            }
+            if cut.len() < line.len() { format!("{stream} `{cut}…`") } else { format!("{stream} `{cut}`") }
         }
         _ => fact.to_string(),
     }

@@ -76,10 +76,7 @@ impl Classes {
     }
 
     fn of(defs: Vec<ClassDef>) -> Self {
-        Self(Arc::new(Table {
-            defs,
-            patterns: OnceLock::new(),
-        }))
+        Self(Arc::new(Table { defs, patterns: OnceLock::new() }))
     }
 
     /// Puts a user's `[class.*]` tables in front of these classes; the tables come in the order of their file.
@@ -94,11 +91,7 @@ impl Classes {
                 (Some(at), Some(when)) => {
                     let mut def = behind.remove(at);
                     def.reword(table.means, table.advice, table.kind);
-                    front.push(ClassDef {
-                        origin: Origin::User,
-                        when: accepted(when),
-                        ..def
-                    });
+                    front.push(ClassDef { origin: Origin::User, when: accepted(when), ..def });
                 }
                 (None, when) => {
                     let mut def = ClassDef {
@@ -144,10 +137,7 @@ impl Classes {
         if self.known(pattern) {
             return Ok(());
         }
-        Err(UnknownClass {
-            pattern: pattern.clone(),
-            nearest: self.nearest(pattern.as_str()),
-        })
+        Err(UnknownClass { pattern: pattern.clone(), nearest: self.nearest(pattern.as_str()) })
     }
 
     /// Returns the class or family (`net-*`) whose name is nearest to a word, if one is near.
@@ -158,15 +148,11 @@ impl Classes {
             return Some(format!("{word}-*"));
         }
         let names = self.iter().map(|def| def.name.as_str().to_string());
-        let families = self
-            .iter()
-            .filter_map(|def| def.name.as_str().split_once('-'))
-            .map(|(family, _)| format!("{family}-*"));
+        let families =
+            self.iter().filter_map(|def| def.name.as_str().split_once('-')).map(|(family, _)| format!("{family}-*"));
         let star = word.contains('*');
         let near = names.chain(families).filter(|name| name.contains('*') == star);
-        let (distance, name) = near
-            .map(|name| (strsim::damerau_levenshtein(&name, word), name))
-            .min()?;
+        let (distance, name) = near.map(|name| (strsim::damerau_levenshtein(&name, word), name)).min()?;
         (distance <= 1 + word.len() / 4).then_some(name)
     }
 

@@ -50,22 +50,13 @@ impl<const LOW: i32, const HIGH: i32> Codes<LOW, HIGH> {
     }
 
     fn number<E: Error>(number: i64) -> Result<i32, E> {
-        i32::try_from(number)
-            .ok()
-            .filter(|code| (LOW..=HIGH).contains(code))
-            .ok_or_else(|| {
-                E::custom(format_args!(
-                    "{number} is out of range: numbers from {LOW} to {HIGH} can occur here"
-                ))
-            })
+        i32::try_from(number).ok().filter(|code| (LOW..=HIGH).contains(code)).ok_or_else(|| {
+            E::custom(format_args!("{number} is out of range: numbers from {LOW} to {HIGH} can occur here"))
+        })
     }
 
     fn range<E: Error>(text: &str) -> Result<(i32, i32), E> {
-        let wrong = || {
-            E::custom(format_args!(
-                "`{text}` is no range of numbers: write it as \"{LOW}-{HIGH}\""
-            ))
-        };
+        let wrong = || E::custom(format_args!("`{text}` is no range of numbers: write it as \"{LOW}-{HIGH}\""));
         let parse = |part: &str| part.trim().parse::<i64>().map_err(|_| wrong());
         let (low, high) = match text.split_once('-') {
             Some((low, high)) => (parse(low)?, parse(high)?),
@@ -73,9 +64,7 @@ impl<const LOW: i32, const HIGH: i32> Codes<LOW, HIGH> {
         };
         let range = (Self::number(low)?, Self::number(high)?);
         if range.0 > range.1 {
-            return Err(E::custom(format_args!(
-                "the range `{text}` runs backwards: write it as \"{high}-{low}\""
-            )));
+            return Err(E::custom(format_args!("the range `{text}` runs backwards: write it as \"{high}-{low}\"")));
         }
         Ok(range)
     }
@@ -85,11 +74,7 @@ impl<const LOW: i32, const HIGH: i32> fmt::Display for Codes<LOW, HIGH> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (low, high)) in self.0.iter().enumerate() {
             let comma = if at > 0 { ", " } else { "" };
-            if low == high {
-                write!(f, "{comma}{low}")?
-            } else {
-                write!(f, "{comma}{low}-{high}")?
-            }
+            if low == high { write!(f, "{comma}{low}")? } else { write!(f, "{comma}{low}-{high}")? }
         }
         Ok(())
     }
@@ -101,10 +86,7 @@ impl<'de, const LOW: i32, const HIGH: i32> Visitor<'de> for CodesVisitor<LOW, HI
     type Value = Codes<LOW, HIGH>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a number from {LOW} to {HIGH}, a range such as \"{LOW}-{HIGH}\", or a list of them"
-        )
+        write!(f, "a number from {LOW} to {HIGH}, a range such as \"{LOW}-{HIGH}\", or a list of them")
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
@@ -171,9 +153,9 @@ impl<const LOW: i32, const HIGH: i32> Serialize for Codes<LOW, HIGH> {
         let mut list = to.serialize_seq(Some(self.0.len()))?;
         for (low, high) in &self.0 {
             if low == high {
-                list.serialize_element(low)?
+                list.serialize_element(low)?;
             } else {
-                list.serialize_element(&format_args!("{low}-{high}"))?
+                list.serialize_element(&format_args!("{low}-{high}"))?;
             }
         }
         list.end()

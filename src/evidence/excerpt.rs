@@ -70,6 +70,7 @@ pub(crate) fn without_escapes(line: &[u8]) -> Vec<u8> {
 pub(crate) fn kept(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let mut kept: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    kept.truncate(kept.floor_char_boundary(KEPT_BYTES));
+    let end = (0..=KEPT_BYTES.min(kept.len())).rev().find(|at| kept.is_char_boundary(*at));
+    kept.truncate(end.unwrap_or_default());
     kept.trim().to_string()
 }

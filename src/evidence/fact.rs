@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use steadfast_retry::Pretty;
+
 use super::excerpt::Stream;
 use super::signal::Signal;
 use super::words::{ActWord, GpuTrouble, HostEvent, Intent, OomScope, Stall, TransferError, words};
@@ -28,6 +30,16 @@ pub struct Evidence {
     /// The facts, earliest first.
     #[serde(default)]
     pub facts: Vec<Fact>,
+    /// How many reports of the program were not kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u64,
+}
+
+/// How many reports one attempt may leave; a program in a loop must not fill the journal.
+pub const MOST_REPORTS: usize = 64;
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Evidence {
@@ -35,15 +47,17 @@ impl Evidence {
     #[must_use]
     pub fn of_program(argv0: &str) -> Self {
         let name = argv0.rsplit('/').next().unwrap_or(argv0);
-        Self {
-            program: Some(name.to_string()),
-            ..Self::default()
-        }
+        Self { program: Some(name.to_string()), ..Self::default() }
     }
 
-    /// Adds the next fact.
+    /// Adds the next fact. Reports of the program beyond the first [`MOST_REPORTS`] are counted and not kept.
     pub fn push(&mut self, fact: Fact) {
-        self.facts.push(fact);
+        let reports = |fact: &Fact| matches!(fact.rank(), Rank::Request | Rank::Report);
+        if reports(&fact) && self.facts.iter().filter(|fact| reports(fact)).count() >= MOST_REPORTS {
+            self.dropped += 1;
+        } else {
+            self.facts.push(fact);
+        }
     }
 }
 
@@ -59,10 +73,7 @@ words! {
     }
 }
 
-#[expect(
-    clippy::derivable_impls,
-    reason = "the variants come from a macro that marks no default"
-)]
+#[expect(clippy::derivable_impls, reason = "the variants come from a macro that marks no default")]
 impl Default for Progress {
     fn default() -> Self {
         Self::Unknown
@@ -104,7 +115,11 @@ pub enum Fact {
         detail: String,
     },
     /// A server, or the program on its behalf, asked to wait this long.
-    RetryAfter(Duration),
+    RetryAfter(
+        #[serde(with = "super::span")]
+        #[schemars(with = "String")]
+        Duration,
+    ),
     /// The status of the last HTTP answer.
     Status(u16),
     /// A download or request failed without a usable answer.
@@ -143,11 +158,15 @@ pub enum Act {
     /// Ended the attempt because its own time was over.
     AttemptTimeout {
         /// The limit.
+        #[serde(with = "super::span")]
+        #[schemars(with = "String")]
         limit: Duration,
     },
     /// Ended the attempt because the run's time was over.
     Deadline {
         /// The limit.
+        #[serde(with = "super::span")]
+        #[schemars(with = "String")]
         limit: Duration,
     },
     /// Found the attempt standing still.
@@ -155,6 +174,8 @@ pub enum Act {
         /// In which way.
         what: Stall,
         /// How long it stood still.
+        #[serde(with = "super::span")]
+        #[schemars(with = "String")]
         quiet: Duration,
     },
     /// Ended the attempt because it used too much memory.
@@ -250,18 +271,13 @@ impl fmt::Display for Fact {
             Self::Request(Request::ExcludeGpu(gpu)) => write!(f, "request exclude-gpu {gpu}"),
             Self::Request(Request::Skip(position)) => write!(f, "request skip {position}"),
             Self::Report { word, .. } => write!(f, "report `{word}`"),
-            Self::RetryAfter(delay) => write!(f, "retry after {delay:?}"),
+            Self::RetryAfter(delay) => write!(f, "retry after {}", Pretty(*delay)),
             Self::Status(status) => write!(f, "http status {status}"),
             Self::Error(error) => write!(f, "error {error}"),
             Self::NotStarted { errno, what } => write!(f, "no start of `{what}` (errno {errno})"),
             Self::Exit(code) => write!(f, "exit {code}"),
             Self::Signal { number, core } => {
-                write!(
-                    f,
-                    "signal {}{}",
-                    Signal(*number),
-                    if *core { " (core dumped)" } else { "" }
-                )
+                write!(f, "signal {}{}", Signal(*number), if *core { " (core dumped)" } else { "" })
             }
             Self::Output { stream, line, .. } => write!(f, "{stream} `{line}`"),
         }
@@ -271,9 +287,9 @@ impl fmt::Display for Fact {
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AttemptTimeout { limit } => write!(f, "attempt timeout of {limit:?}"),
-            Self::Deadline { limit } => write!(f, "deadline of {limit:?}"),
-            Self::Stalled { what, quiet } => write!(f, "stalled ({what}) for {quiet:?}"),
+            Self::AttemptTimeout { limit } => write!(f, "attempt timeout of {}", Pretty(*limit)),
+            Self::Deadline { limit } => write!(f, "deadline of {}", Pretty(*limit)),
+            Self::Stalled { what, quiet } => write!(f, "stalled ({what}) for {}", Pretty(*quiet)),
             Self::MemoryGuard => f.write_str("memory guard"),
             Self::Stopped => f.write_str("stopped by the runner"),
         }

@@ -135,10 +135,7 @@ impl<T: Item + JsonSchema> JsonSchema for List<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let item = generator.subschema_for::<T>();
-        let mut forms = vec![
-            item.clone(),
-            json_schema!({ "type": "array", "items": item, "minItems": 1 }),
-        ];
+        let mut forms = vec![item.clone(), json_schema!({ "type": "array", "items": item, "minItems": 1 })];
         if T::ANY.is_some() {
             forms.push(json_schema!({ "const": true }));
         }

@@ -70,10 +70,7 @@ impl When {
             if self.meets(key, fact) {
                 matched = self.pattern_in(fact).map(|pattern| format!("matched `{pattern}`"));
             } else if let Some(other) = evidence.facts.iter().find(|other| self.meets(key, other)) {
-                with.push(
-                    self.pattern_in(other)
-                        .map_or(other.to_string(), |pattern| format!("output `{pattern}`")),
-                );
+                with.push(self.pattern_in(other).map_or(other.to_string(), |pattern| format!("output `{pattern}`")));
             }
         }
         if let (false, Some(program)) = (self.program.is_empty(), &evidence.program) {
@@ -97,9 +94,7 @@ impl When {
         let Fact::Output { patterns, .. } = fact else {
             return None;
         };
-        self.output
-            .iter()
-            .find(|pattern| patterns.iter().any(|hit| hit == pattern.as_str()))
+        self.output.iter().find(|pattern| patterns.iter().any(|hit| hit == pattern.as_str()))
     }
 
     fn conditions_hold(&self, evidence: &Evidence) -> bool {
@@ -144,10 +139,9 @@ impl When {
             }
             (Key::Exit, Fact::Exit(code)) => self.exit.contains(*code),
             (Key::Signal, Fact::Signal { number, .. }) => self.signal.iter().any(|signal| signal.0 == *number),
-            (Key::Output, Fact::Output { patterns, .. }) => self
-                .output
-                .iter()
-                .any(|pattern| patterns.iter().any(|hit| hit == pattern.as_str())),
+            (Key::Output, Fact::Output { patterns, .. }) => {
+                self.output.iter().any(|pattern| patterns.iter().any(|hit| hit == pattern.as_str()))
+            }
             // A key meets only its own kind of fact.
             (_, _) => false,
         }
@@ -164,9 +158,7 @@ fn allows<T: PartialEq>(list: &List<T>, wanted: &T) -> bool {
 
 /// Compares a program's word; a `*` at the end stands for any rest.
 fn speaks(pattern: &str, word: &str) -> bool {
-    pattern
-        .strip_suffix('*')
-        .map_or(pattern == word, |start| word.starts_with(start))
+    pattern.strip_suffix('*').map_or(pattern == word, |start| word.starts_with(start))
 }
 
 /// The entry as one line: `exit 22, program curl`.
@@ -199,11 +191,7 @@ impl fmt::Display for When {
         list(&mut parts, "program", &self.program);
         list(&mut parts, "progress", &self.progress);
         f.write_str(&parts.join(", "))?;
-        if self.role == Role::Root {
-            Ok(())
-        } else {
-            write!(f, " ({})", self.role)
-        }
+        if self.role == Role::Root { Ok(()) } else { write!(f, " ({})", self.role) }
     }
 }
 

@@ -25,10 +25,7 @@ impl Fact {
             "X_FAIL" => {
                 let (word, detail) = value.split_once(char::is_whitespace).unwrap_or((value, ""));
                 let word = kept(word.as_bytes());
-                (!word.is_empty()).then(|| Self::Report {
-                    word,
-                    detail: kept(detail.as_bytes()),
-                })
+                (!word.is_empty()).then(|| Self::Report { word, detail: kept(detail.as_bytes()) })
             }
             "X_RETRY_AFTER" => seconds(value).map(Self::RetryAfter),
             "X_REQUEST" => request(value).map(Self::Request),

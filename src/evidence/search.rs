@@ -23,10 +23,7 @@ pub(crate) struct PatternSet {
 impl PatternSet {
     pub(crate) fn compile<'a>(patterns: impl Iterator<Item = &'a str>) -> Self {
         let mut seen = HashSet::new();
-        let texts: Vec<String> = patterns
-            .filter(|pattern| seen.insert(*pattern))
-            .map(str::to_string)
-            .collect();
+        let texts: Vec<String> = patterns.filter(|pattern| seen.insert(*pattern)).map(str::to_string).collect();
         let mut sets = Vec::new();
         build(&texts, 0, &mut sets);
         Self { texts, sets }
@@ -35,11 +32,7 @@ impl PatternSet {
     /// Returns the numbers of the patterns that match a line, in the order of the table.
     fn matches(&self, line: &[u8]) -> Vec<usize> {
         let hits = |(first, set): &(usize, RegexSet)| -> Vec<usize> {
-            if set.is_match(line) {
-                set.matches(line).into_iter().map(|at| first + at).collect()
-            } else {
-                Vec::new()
-            }
+            if set.is_match(line) { set.matches(line).into_iter().map(|at| first + at).collect() } else { Vec::new() }
         };
         self.sets.iter().flat_map(hits).collect()
     }
@@ -57,12 +50,7 @@ fn build(texts: &[String], first: usize, sets: &mut Vec<(usize, RegexSet)>) {
         return;
     }
     let mut builder = RegexSetBuilder::new(texts);
-    match builder
-        .unicode(false)
-        .size_limit(PATTERN_BYTES)
-        .dfa_size_limit(CACHE_BYTES)
-        .build()
-    {
+    match builder.unicode(false).size_limit(PATTERN_BYTES).dfa_size_limit(CACHE_BYTES).build() {
         Ok(set) => sets.push((first, set)),
         Err(_) if texts.len() > 1 => {
             let (left, right) = texts.split_at(texts.len() / 2);
@@ -105,11 +93,7 @@ impl Classes {
                 led[first] = true;
                 hits.iter().for_each(|hit| seen[*hit] = true);
                 let patterns = hits.iter().map(|hit| patterns.texts[*hit].clone()).collect();
-                facts.push(Fact::Output {
-                    stream: part.stream,
-                    line: kept(line),
-                    patterns,
-                });
+                facts.push(Fact::Output { stream: part.stream, line: kept(line), patterns });
             }
         }
         facts

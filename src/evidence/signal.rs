@@ -56,10 +56,7 @@ impl Signal {
     /// Returns the name without `SIG`, `None` for numbers that have none (real-time signals).
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        NAMES
-            .iter()
-            .find(|(_, number)| *number == self.0)
-            .map(|(name, _)| *name)
+        NAMES.iter().find(|(_, number)| *number == self.0).map(|(name, _)| *name)
     }
 
     /// Finds a signal by its name, with or without `SIG`, in any case.
@@ -67,10 +64,7 @@ impl Signal {
     pub fn named(name: &str) -> Option<Self> {
         let upper = name.to_ascii_uppercase();
         let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
-        NAMES
-            .iter()
-            .find(|(known, _)| *known == bare)
-            .map(|(_, number)| Self(*number))
+        NAMES.iter().find(|(known, _)| *known == bare).map(|(_, number)| Self(*number))
     }
 }
 
@@ -109,9 +103,7 @@ impl<'de> Deserialize<'de> for Signal {
             fn visit_i64<E: Error>(self, number: i64) -> Result<Signal, E> {
                 match i32::try_from(number) {
                     Ok(signal @ 1..=64) => Ok(Signal(signal)),
-                    Ok(_) | Err(_) => Err(E::custom(format_args!(
-                        "there is no signal {number}: signals are 1 to 64"
-                    ))),
+                    Ok(_) | Err(_) => Err(E::custom(format_args!("there is no signal {number}: signals are 1 to 64"))),
                 }
             }
 
@@ -129,14 +121,8 @@ impl<'de> Deserialize<'de> for Signal {
 
 fn unknown(name: &str) -> String {
     let upper = name.to_ascii_uppercase();
-    let near = NAMES
-        .iter()
-        .map(|(known, _)| *known)
-        .min_by_key(|known| strsim::levenshtein(known, &upper));
-    format!(
-        "`{name}` is no signal\nhelp: did you mean `{}`?",
-        near.unwrap_or("KILL")
-    )
+    let near = NAMES.iter().map(|(known, _)| *known).min_by_key(|known| strsim::levenshtein(known, &upper));
+    format!("`{name}` is no signal\nhelp: did you mean `{}`?", near.unwrap_or("KILL"))
 }
 
 impl JsonSchema for Signal {

@@ -30,11 +30,7 @@ pub(crate) const PATTERN_BYTES: usize = 1024 * 1024;
 /// when  = [ { exit = 1, output = "tokenizer cache lock" }, { report = "cache-lock" } ]
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(
-    deny_unknown_fields,
-    rename_all = "kebab-case",
-    bound(deserialize = "P: Item + Deserialize<'de>")
-)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", bound(deserialize = "P: Item + Deserialize<'de>"))]
 #[schemars(rename = "ClassTable", bound = "P: Item + JsonSchema")]
 pub struct ClassTable<P = CheckedPattern> {
     /// What happened, in one sentence.
@@ -77,10 +73,7 @@ words! {
     }
 }
 
-#[expect(
-    clippy::derivable_impls,
-    reason = "the variants come from a macro that marks no default"
-)]
+#[expect(clippy::derivable_impls, reason = "the variants come from a macro that marks no default")]
 impl Default for Role {
     fn default() -> Self {
         Self::Root
@@ -184,24 +177,9 @@ impl When<CheckedPattern> {
 impl<P> When<P> {
     /// Says whether no key speaks of a fact, so that the entry would hold for every failure or none.
     fn names_no_evidence(&self) -> bool {
-        let lists = [
-            self.intent.is_empty(),
-            self.act.is_empty(),
-            self.stalled.is_empty(),
-            self.oom.is_empty(),
-        ];
-        let more = [
-            self.xid.is_empty(),
-            self.gpu.is_empty(),
-            self.host.is_empty(),
-            self.report.is_empty(),
-        ];
-        let rest = [
-            self.status.is_empty(),
-            self.error.is_empty(),
-            self.not_started.is_empty(),
-            self.exit.is_empty(),
-        ];
+        let lists = [self.intent.is_empty(), self.act.is_empty(), self.stalled.is_empty(), self.oom.is_empty()];
+        let more = [self.xid.is_empty(), self.gpu.is_empty(), self.host.is_empty(), self.report.is_empty()];
+        let rest = [self.status.is_empty(), self.error.is_empty(), self.not_started.is_empty(), self.exit.is_empty()];
         let last = [self.signal.is_empty(), self.output.is_empty()];
         lists.iter().chain(&more).chain(&rest).chain(&last).all(|empty| *empty)
     }
@@ -269,19 +247,12 @@ impl<'de> Deserialize<'de> for CheckedPattern {
         if pattern.is_empty() {
             return Err(D::Error::custom("an empty pattern matches every line"));
         }
-        match RegexBuilder::new(&pattern)
-            .unicode(false)
-            .size_limit(PATTERN_BYTES)
-            .build()
-        {
+        match RegexBuilder::new(&pattern).unicode(false).size_limit(PATTERN_BYTES).build() {
             Ok(_) => Ok(Self(Pattern(pattern))),
             Err(regex::Error::CompiledTooBig(limit)) => Err(D::Error::custom(format_args!(
                 "the pattern `{pattern}` needs more than {limit} bytes when compiled\nhelp: use smaller repetitions"
             ))),
-            Err(error) => Err(D::Error::custom(format_args!(
-                "the pattern `{pattern}` is none: {}",
-                last_line(&error)
-            ))),
+            Err(error) => Err(D::Error::custom(format_args!("the pattern `{pattern}` is none: {}", last_line(&error)))),
         }
     }
 }
@@ -289,11 +260,7 @@ impl<'de> Deserialize<'de> for CheckedPattern {
 /// The reason without the drawing above it, which only fits a terminal of its own.
 fn last_line(error: &regex::Error) -> String {
     let text = error.to_string();
-    text.lines()
-        .last()
-        .unwrap_or_default()
-        .trim_start_matches("error: ")
-        .to_string()
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string()
 }
 
 impl JsonSchema for Pattern {

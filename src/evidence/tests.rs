@@ -17,10 +17,7 @@ use super::{Act, Classes, Evidence, ExitCodes, Fact, Part, Stream, Verdict, clas
 #[track_caller]
 fn check(facts: &str, expected: &str) {
     let verdict = judge(facts);
-    let came_to = verdict
-        .class
-        .as_ref()
-        .map_or(verdict.conclusion.as_str(), Class::as_str);
+    let came_to = verdict.class.as_ref().map_or(verdict.conclusion.as_str(), Class::as_str);
     assert_eq!(came_to, expected, "\n{facts}\n{verdict}");
 }
 
@@ -53,35 +50,23 @@ fn evidence(classes: &Classes, facts: &str) -> Evidence {
 
 fn single(key: &str, rest: &str) -> Fact {
     let long = Duration::from_secs(60);
-    let number = || {
-        rest.parse::<u16>()
-            .unwrap_or_else(|_| panic!("`{key}` needs a number, not `{rest}`"))
-    };
+    let number = || rest.parse::<u16>().unwrap_or_else(|_| panic!("`{key}` needs a number, not `{rest}`"));
     match key {
         "exit" => Fact::Exit(number().into()),
-        "signal" => Fact::Signal {
-            number: word::<super::Signal>(rest).0,
-            core: false,
-        },
+        "signal" => Fact::Signal { number: word::<super::Signal>(rest).0, core: false },
         "oom" => Fact::OomKill(word(rest)),
         "xid" => Fact::Xid(number().into()),
         "gpu" => Fact::Gpu(word(rest)),
         "host" => Fact::Host(word(rest)),
         "intent" => Fact::Intent(word(rest)),
-        "stalled" => Fact::Act(Act::Stalled {
-            what: word(rest),
-            quiet: long,
-        }),
+        "stalled" => Fact::Act(Act::Stalled { what: word(rest), quiet: long }),
         "attempt-timeout" => Fact::Act(Act::AttemptTimeout { limit: long }),
         "deadline" => Fact::Act(Act::Deadline { limit: long }),
         "memory-guard" => Fact::Act(Act::MemoryGuard),
         "stopped" => Fact::Act(Act::Stopped),
         "status" => Fact::Status(number()),
         "error" => Fact::Error(word(rest)),
-        "not-started" => Fact::NotStarted {
-            errno: number().into(),
-            what: "train.py".into(),
-        },
+        "not-started" => Fact::NotStarted { errno: number().into(), what: "train.py".into() },
         "report" => Fact::from_notify(&format!("X_FAIL={rest}")).expect("a report"),
         "request" => Fact::from_notify(&format!("X_REQUEST={rest}")).expect("a request"),
         "retry-after" => Fact::from_notify(&format!("X_RETRY_AFTER={rest}")).expect("a delay"),

@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use steadfast_retry::Class;
+use steadfast_retry::{Class, Failure, Outcome, Pretty};
 
 use super::chain::{Step, Weighed};
 use super::classes::{ClassDef, Classes};
@@ -29,13 +29,30 @@ pub struct Verdict {
     #[schemars(with = "Option<String>")]
     pub class: Option<Class>,
     /// The delay that a server asked for, by the latest word of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::span::optional")]
+    #[schemars(with = "Option<String>")]
     pub server_delay: Option<Duration>,
     /// What the program asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Request>,
     /// Every fact, in the order of the evidence, and what became of it.
     pub chain: Vec<Step>,
+}
+
+impl Verdict {
+    /// Returns what the engine needs to know of it.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self.conclusion {
+            Conclusion::Succeeded => Outcome::Succeeded,
+            Conclusion::Cancelled => Outcome::Cancelled,
+            Conclusion::Interrupted => Outcome::Interrupted,
+            Conclusion::Failed => {
+                let class = self.class.clone().unwrap_or(Class::ERROR);
+                Outcome::Failed(Failure { class, server_delay: self.server_delay })
+            }
+        }
+    }
 }
 
 words! {
@@ -85,9 +102,7 @@ impl Claim<'_> {
 pub fn classify(classes: &Classes, evidence: &Evidence, success: &ExitCodes) -> Verdict {
     let facts = &evidence.facts;
     let claims: Vec<Option<Claim<'_>>> = (0..facts.len()).map(|at| claim(classes, evidence, at)).collect();
-    let well = facts
-        .iter()
-        .position(|fact| matches!(fact, Fact::Exit(code) if success.contains(*code)));
+    let well = facts.iter().position(|fact| matches!(fact, Fact::Exit(code) if success.contains(*code)));
     let winner = claims
         .iter()
         .flatten()
@@ -99,37 +114,19 @@ pub fn classify(classes: &Classes, evidence: &Evidence, success: &ExitCodes) -> 
         (None, Some(well)) => (Conclusion::Succeeded, None, Some(well)),
         (None, None) => last_resort(evidence),
     };
-    let weighed = Weighed {
-        evidence,
-        winner,
-        well,
-        class,
-        decider,
-    };
+    let weighed = Weighed { evidence, winner, well, class, decider };
     let request = |fact: &Fact| {
-        if let Fact::Request(request) = fact {
-            Some(request.clone())
-        } else {
-            None
-        }
+        if let Fact::Request(request) = fact { Some(request.clone()) } else { None }
     };
     let delay = |fact: &Fact| {
-        if let Fact::RetryAfter(delay) = fact {
-            Some(*delay)
-        } else {
-            None
-        }
+        if let Fact::RetryAfter(delay) = fact { Some(*delay) } else { None }
     };
     Verdict {
         conclusion,
         class: class.cloned(),
         server_delay: facts.iter().rev().find_map(delay),
         requests: facts.iter().filter_map(request).collect(),
-        chain: claims
-            .iter()
-            .enumerate()
-            .map(|(at, claim)| weighed.step(at, claim.as_ref()))
-            .collect(),
+        chain: claims.iter().enumerate().map(|(at, claim)| weighed.step(at, claim.as_ref())).collect(),
     }
 }
 
@@ -138,41 +135,15 @@ fn claim<'a>(classes: &'a Classes, evidence: &Evidence, at: usize) -> Option<Cla
     let fact = &evidence.facts[at];
     let rank = fact.rank();
     if let Some(def) = named_by_report(classes, fact) {
-        return Some(Claim {
-            at,
-            rank,
-            role: Role::Root,
-            class: &def.name,
-            entry: None,
-        });
+        return Some(Claim { at, rank, role: Role::Root, class: &def.name, entry: None });
     }
     let unmistakable = unmistakable(fact);
-    let entries = classes
-        .iter()
-        .flat_map(|def| def.when.iter().map(move |when| (&def.name, when)));
+    let entries = classes.iter().flat_map(|def| def.when.iter().map(move |when| (&def.name, when)));
     let mut met = entries.filter(|(_, when)| when.claims(at, evidence));
     match (met.next(), unmistakable) {
-        (Some((class, entry)), None) => Some(Claim {
-            at,
-            rank,
-            role: entry.role,
-            class,
-            entry: Some(entry),
-        }),
-        (Some((class, entry)), Some(_)) => Some(Claim {
-            at,
-            rank,
-            role: Role::Root,
-            class,
-            entry: Some(entry),
-        }),
-        (None, Some(class)) => Some(Claim {
-            at,
-            rank,
-            role: Role::Root,
-            class,
-            entry: None,
-        }),
+        (Some((class, entry)), None) => Some(Claim { at, rank, role: entry.role, class, entry: Some(entry) }),
+        (Some((class, entry)), Some(_)) => Some(Claim { at, rank, role: Role::Root, class, entry: Some(entry) }),
+        (None, Some(class)) => Some(Claim { at, rank, role: Role::Root, class, entry: None }),
         (None, None) => None,
     }
 }
@@ -251,12 +222,7 @@ fn last_resort(evidence: &Evidence) -> (Conclusion, Option<&'static Class>, Opti
         Fact::Exit(_) => Some(&EXIT_NONZERO),
         _ => None,
     };
-    match evidence
-        .facts
-        .iter()
-        .enumerate()
-        .find_map(|(at, fact)| Some((at, class(fact)?)))
-    {
+    match evidence.facts.iter().enumerate().find_map(|(at, fact)| Some((at, class(fact)?))) {
         Some((at, class)) => (Conclusion::Failed, Some(class), Some(at)),
         None if evidence.facts.is_empty() => (Conclusion::Interrupted, Some(&SUPERVISE_LOST), None),
         None => (Conclusion::Failed, Some(&ERROR), None),
@@ -271,7 +237,7 @@ impl fmt::Display for Verdict {
             write!(f, ": {class}")?;
         }
         if let Some(delay) = self.server_delay {
-            write!(f, ", the server asks for {delay:?}")?;
+            write!(f, ", the server asks for {}", Pretty(delay))?;
         }
         self.chain.iter().try_for_each(|step| write!(f, "\n  {step}"))
     }

@@ -96,9 +96,7 @@ fn exit_codes_that_depend_on_the_program() {
         ("systemd-run", "exit-setup", vec![200, 203, 217, 245]),
         ("ft_launcher", "delegate-norestart", vec![93]),
     ] {
-        codes
-            .iter()
-            .for_each(|code| check(&format!("program /usr/bin/{program}, exit {code}"), class));
+        codes.iter().for_each(|code| check(&format!("program /usr/bin/{program}, exit {code}"), class));
     }
 }
 
@@ -107,10 +105,7 @@ fn the_same_code_of_another_program_means_nothing() {
     check("program mytool, exit 7", "exit-nonzero");
     check("program mytool, exit 255", "exit-nonzero");
     check("program mytool, exit 203", "exit-nonzero");
-    check(
-        "program sh, exit 255, stderr `ssh: connect to host h port 22: Connection refused`",
-        "net-ssh",
-    );
+    check("program sh, exit 255, stderr `ssh: connect to host h port 22: Connection refused`", "net-ssh");
 }
 
 #[test]
@@ -136,14 +131,8 @@ fn download_tools_that_name_the_status() {
         check(&wget(status), class);
         check(&format!("status {status}"), class);
     }
-    check(
-        "program curl, exit 23, stderr `write: No space left on device`",
-        "disk-full",
-    );
-    check(
-        "program rsync, exit 11, stderr `rsync: write failed: No space left on device (28)`",
-        "disk-full",
-    );
+    check("program curl, exit 23, stderr `write: No space left on device`", "disk-full");
+    check("program rsync, exit 11, stderr `rsync: write failed: No space left on device (28)`", "disk-full");
 }
 
 #[test]

@@ -13,17 +13,11 @@ pub(super) fn user(text: &str) -> Classes {
     let file: File = toml::from_str(text).unwrap_or_else(|error| panic!("{error}"));
     let mut tables: Vec<_> = file.class.into_iter().collect();
     tables.sort_by_key(|(_, table)| table.span().start);
-    Classes::shipped().with(
-        tables
-            .into_iter()
-            .map(|(name, table)| (Class::new(name).unwrap(), table.into_inner())),
-    )
+    Classes::shipped().with(tables.into_iter().map(|(name, table)| (Class::new(name).unwrap(), table.into_inner())))
 }
 
 fn class_of(classes: &Classes, facts: &str) -> String {
-    judge_by(classes, facts)
-        .class
-        .map_or("succeeded".into(), |class| class.to_string())
+    judge_by(classes, facts).class.map_or("succeeded".into(), |class| class.to_string())
 }
 
 #[test]
@@ -74,10 +68,7 @@ fn the_same_name_replaces_the_matchers_and_keeps_the_words_that_are_not_given() 
         "[class.http-busy]\nwhen = [{ status = [429, 503] }, { output = '429 Too Many Requests' }]\nkind = 'ambiguous'",
     );
     let def = classes.describe("http-busy").unwrap();
-    assert_eq!(
-        (def.origin, def.kind, def.when.len()),
-        (Origin::User, Kind::Ambiguous, 2)
-    );
+    assert_eq!((def.origin, def.kind, def.when.len()), (Origin::User, Kind::Ambiguous, 2));
     assert!(def.means.starts_with("the server is busy"));
     assert_eq!(class_of(&classes, "program aria2c, exit 29"), "exit-nonzero");
     assert_eq!(classes.iter().filter(|def| def.name.as_str() == "http-busy").count(), 1);
@@ -109,10 +100,7 @@ fn patterns_speak_bytes_and_other_alphabets() {
 #[test]
 fn many_large_patterns_are_split_into_several_sets() {
     let patterns: Vec<String> = (0..8).map(|at| format!("'{at}[a-z]{{1,4000}}z'")).collect();
-    let classes = user(&format!(
-        "[class.site-big]\nwhen = [{{ output = [{}] }}]",
-        patterns.join(", ")
-    ));
+    let classes = user(&format!("[class.site-big]\nwhen = [{{ output = [{}] }}]", patterns.join(", ")));
     assert_eq!(class_of(&classes, "exit 1, stderr `7abcz`"), "site-big");
     assert_eq!(class_of(&classes, "exit 1, stderr `ValueError: x`"), "python-exception");
     assert!(classes.patterns().count().1 > 1);
@@ -122,56 +110,23 @@ fn many_large_patterns_are_split_into_several_sets() {
 fn mistakes_are_named_at_their_place() {
     let mistake = |text: &str| toml::from_str::<ClassTable>(text).unwrap_err().to_string();
     for (text, words) in [
-        (
-            "when = [{ exit = 300 }]",
-            "300 is out of range: numbers from 0 to 255 can occur here",
-        ),
-        (
-            "when = [{ status = \"599-500\" }]",
-            "the range `599-500` runs backwards: write it as \"500-599\"",
-        ),
-        (
-            "when = [{ status = \"5xx\" }]",
-            "`5xx` is no range of numbers: write it as \"100-599\"",
-        ),
-        (
-            "when = [{ exit = [] }]",
-            "an empty list matches nothing: leave the key out",
-        ),
-        (
-            "when = [{ exit = true }]",
-            "expected a number from 0 to 255, a range such as \"0-255\", or a list of them",
-        ),
-        (
-            "when = [{ signal = \"KIL\" }]",
-            "`KIL` is no signal\nhelp: did you mean `KILL`?",
-        ),
+        ("when = [{ exit = 300 }]", "300 is out of range: numbers from 0 to 255 can occur here"),
+        ("when = [{ status = \"599-500\" }]", "the range `599-500` runs backwards: write it as \"500-599\""),
+        ("when = [{ status = \"5xx\" }]", "`5xx` is no range of numbers: write it as \"100-599\""),
+        ("when = [{ exit = [] }]", "an empty list matches nothing: leave the key out"),
+        ("when = [{ exit = true }]", "expected a number from 0 to 255, a range such as \"0-255\", or a list of them"),
+        ("when = [{ signal = \"KIL\" }]", "`KIL` is no signal\nhelp: did you mean `KILL`?"),
         ("when = [{ signal = 99 }]", "there is no signal 99: signals are 1 to 64"),
-        (
-            "when = [{ oom = \"owm\" }]",
-            "unknown variant `owm`, expected `own` or `global`",
-        ),
+        ("when = [{ oom = \"owm\" }]", "unknown variant `owm`, expected `own` or `global`"),
         ("when = [{ oom = 1 }]", "`true` (any), one or a list of: own, global"),
         ("when = [{ output = \"(\" }]", "the pattern `(` is none: unclosed group"),
-        (
-            "when = [{ output = \"(?:a{1,1000}){1,1000}\" }]",
-            "needs more than 1048576 bytes when compiled",
-        ),
+        ("when = [{ output = \"(?:a{1,1000}){1,1000}\" }]", "needs more than 1048576 bytes when compiled"),
         ("when = [{ output = \"\" }]", "an empty pattern matches every line"),
         ("when = [{ program = \"curl\" }]", "this entry names no evidence"),
         ("when = [{}]", "this entry names no evidence"),
-        (
-            "when = [{ exti = 1 }]",
-            "unknown field `exti`, expected one of `program`",
-        ),
-        (
-            "mean = \"x\"",
-            "unknown field `mean`, expected one of `means`, `advice`, `kind`, `when`",
-        ),
-        (
-            "kind = \"hardware\"",
-            "unknown variant `hardware`, expected one of `transient`, `permanent`",
-        ),
+        ("when = [{ exti = 1 }]", "unknown field `exti`, expected one of `program`"),
+        ("mean = \"x\"", "unknown field `mean`, expected one of `means`, `advice`, `kind`, `when`"),
+        ("kind = \"hardware\"", "unknown variant `hardware`, expected one of `transient`, `permanent`"),
     ] {
         let said = mistake(&format!("advice = \"x\"\n{text}"));
         assert!(said.contains(words), "{text}\nsaid: {said}\nwanted: {words}");
@@ -182,11 +137,8 @@ fn mistakes_are_named_at_their_place() {
 #[test]
 fn a_pattern_that_matches_no_class_names_the_nearest() {
     let classes = Classes::shipped();
-    let check = |pattern: &str| {
-        classes
-            .check(&ClassPattern::new(pattern.to_string()).unwrap())
-            .map_err(|error| error.nearest)
-    };
+    let check =
+        |pattern: &str| classes.check(&ClassPattern::new(pattern.to_string()).unwrap()).map_err(|error| error.nearest);
     assert_eq!(check("net-*"), Ok(()));
     assert_eq!(check("*"), Ok(()));
     assert_eq!(check("disk-full"), Ok(()));
@@ -216,17 +168,13 @@ fn evidence_and_verdicts_are_stored_and_read_back() {
                 stderr `ValueError: x`";
     let evidence = super::evidence(classes, text);
     let stored = serde_json::to_string(&evidence).unwrap();
-    assert_eq!(
-        serde_json::from_str::<crate::evidence::Evidence>(&stored).unwrap(),
-        evidence
-    );
+    assert_eq!(serde_json::from_str::<crate::evidence::Evidence>(&stored).unwrap(), evidence);
     assert_eq!(serde_json::to_string(&Fact::Exit(3)).unwrap(), r#"{"exit":3}"#);
+    let delay = Fact::RetryAfter(std::time::Duration::from_millis(90_500));
+    assert_eq!(serde_json::to_string(&delay).unwrap(), r#"{"retry-after":"1m30.5s"}"#);
     let verdict = judge_by(classes, text);
     let stored = serde_json::to_string(&verdict).unwrap();
-    assert_eq!(
-        serde_json::from_str::<crate::evidence::Verdict>(&stored).unwrap(),
-        verdict
-    );
+    assert_eq!(serde_json::from_str::<crate::evidence::Verdict>(&stored).unwrap(), verdict);
 }
 
 #[test]
@@ -244,16 +192,8 @@ fn the_schema_knows_the_mixed_forms() {
 fn each_shipped_class_has_sentences_and_a_proper_end() {
     for def in Classes::shipped().iter() {
         for sentence in [&def.means, &def.advice] {
-            assert!(
-                !sentence.is_empty() && !sentence.ends_with('.'),
-                "{}: {sentence}",
-                def.name
-            );
-            assert!(
-                sentence.starts_with(|c: char| !c.is_uppercase()),
-                "{}: {sentence}",
-                def.name
-            );
+            assert!(!sentence.is_empty() && !sentence.ends_with('.'), "{}: {sentence}", def.name);
+            assert!(sentence.starts_with(|c: char| !c.is_uppercase()), "{}: {sentence}", def.name);
         }
         assert_eq!(def.origin, Origin::Shipped);
     }
@@ -271,9 +211,6 @@ fn each_shipped_pattern_is_one() {
 
 #[test]
 fn the_shipped_classes_and_their_kinds() {
-    let list: Vec<_> = Classes::shipped()
-        .iter()
-        .map(|def| format!("{} {}", def.name, def.kind))
-        .collect();
+    let list: Vec<_> = Classes::shipped().iter().map(|def| format!("{} {}", def.name, def.kind)).collect();
     insta::assert_snapshot!(list.join("\n"));
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{check, evidence, judge, judge_by};
-use crate::evidence::{Classes, Conclusion, ExitCodes, Request, classify};
+use steadfast_retry::{Class, Failure, Outcome};
+
+use crate::evidence::{Classes, Conclusion, ExitCodes, MOST_REPORTS, Request, classify};
 
 /// The strongest first; each line is one fact of its rank and the class that it names alone.
 const LADDER: &[(&str, &str)] = &[
@@ -34,14 +36,8 @@ fn inside_a_rank_the_earliest_wins() {
     check("xid 48, xid 79, exit 1", "gpu-ecc");
     check("report disk-full, report gpu-oom-own", "disk-full");
     check("oom own, oom global, signal KILL", "host-oom-job");
-    check(
-        "exit 1, stderr `No space left on device\nCUDA out of memory`",
-        "disk-full",
-    );
-    check(
-        "exit 1, stderr `CUDA out of memory\nNo space left on device`",
-        "gpu-oom-own",
-    );
+    check("exit 1, stderr `No space left on device\nCUDA out of memory`", "disk-full");
+    check("exit 1, stderr `CUDA out of memory\nNo space left on device`", "gpu-oom-own");
 }
 
 #[test]
@@ -49,10 +45,7 @@ fn a_timeout_of_collectives_after_a_traceback_is_the_traceback() {
     let traceback = "Traceback (most recent call last):\n  File \"train.py\", line 7\nValueError: bad shard";
     let watchdog = "[rank1]: Watchdog caught collective operation timeout: WorkNCCL(SeqNum=7)";
     let agent = "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:";
-    check(
-        &format!("exit 1, stderr `{traceback}\n{watchdog}\n{agent}`"),
-        "python-exception",
-    );
+    check(&format!("exit 1, stderr `{traceback}\n{watchdog}\n{agent}`"), "python-exception");
     check(&format!("exit 1, stderr `{watchdog}\n{traceback}`"), "python-exception");
     check(&format!("exit 1, stderr `{watchdog}\n{agent}`"), "nccl-timeout");
 }
@@ -61,14 +54,8 @@ fn a_timeout_of_collectives_after_a_traceback_is_the_traceback() {
 fn signs_that_healthy_runs_show_win_only_alone() {
     let warning = "WARNING: Connection reset by peer, trying again";
     check(&format!("exit 1, stderr `{warning}`"), "net-reset");
-    check(
-        &format!("exit 1, stderr `{warning}\nValueError: later`"),
-        "python-exception",
-    );
-    check(
-        &format!("exit 1, stderr `{warning}\nWatchdog caught collective operation timeout`"),
-        "nccl-timeout",
-    );
+    check(&format!("exit 1, stderr `{warning}\nValueError: later`"), "python-exception");
+    check(&format!("exit 1, stderr `{warning}\nWatchdog caught collective operation timeout`"), "nccl-timeout");
 }
 
 #[test]
@@ -80,14 +67,8 @@ fn a_cascade_of_a_high_rank_gives_way_to_any_root() {
 
 #[test]
 fn an_error_file_weighs_more_than_the_launchers_exit() {
-    check(
-        "exit 2, torch `torch.OutOfMemoryError: CUDA out of memory`",
-        "gpu-oom-own",
-    );
-    check(
-        "exit 2, stderr `torch.OutOfMemoryError: CUDA out of memory`",
-        "exit-usage",
-    );
+    check("exit 2, torch `torch.OutOfMemoryError: CUDA out of memory`", "gpu-oom-own");
+    check("exit 2, stderr `torch.OutOfMemoryError: CUDA out of memory`", "exit-usage");
 }
 
 #[test]
@@ -138,20 +119,12 @@ fn conclusions_tell_wills_and_losses_from_failures() {
 fn no_table_hides_a_will_or_a_loss() {
     let tables: toml::Table =
         toml::from_str("[intent-stop]\nwhen = [{ exit = 99 }]\n[supervise-lost]\nwhen = [{ exit = 98 }]").unwrap();
-    let user = tables
-        .into_iter()
-        .map(|(name, table)| (name.try_into().unwrap(), table.try_into().unwrap()));
+    let user = tables.into_iter().map(|(name, table)| (name.try_into().unwrap(), table.try_into().unwrap()));
     let classes = Classes::shipped().with(user);
     let verdict = judge_by(&classes, "intent cancel, signal TERM");
-    assert_eq!(
-        (verdict.conclusion, verdict.class.unwrap().as_str()),
-        (Conclusion::Cancelled, "intent-stop")
-    );
+    assert_eq!((verdict.conclusion, verdict.class.unwrap().as_str()), (Conclusion::Cancelled, "intent-stop"));
     let verdict = judge_by(&classes, "host lost, exit 1");
-    assert_eq!(
-        (verdict.conclusion, verdict.class.unwrap().as_str()),
-        (Conclusion::Interrupted, "supervise-lost")
-    );
+    assert_eq!((verdict.conclusion, verdict.class.unwrap().as_str()), (Conclusion::Interrupted, "supervise-lost"));
 }
 
 #[test]
@@ -162,12 +135,25 @@ fn the_latest_delay_that_a_server_named_counts() {
 }
 
 #[test]
+fn the_engine_is_told_class_and_delay() {
+    let busy = Failure::of(Class::known("http-busy")).server_asks(Duration::from_secs(60));
+    assert_eq!(judge("retry-after 60, status 429").outcome(), Outcome::Failed(busy));
+    assert_eq!(judge("intent stop, exit 0").outcome(), Outcome::Cancelled);
+    assert_eq!(judge("").outcome(), Outcome::Interrupted);
+    assert_eq!(judge("exit 0").outcome(), Outcome::Succeeded);
+}
+
+#[test]
+fn a_program_that_reports_without_end_is_cut_short() {
+    let reports = vec!["report disk-full"; MOST_REPORTS + 9].join(", ");
+    let evidence = evidence(Classes::shipped(), &format!("{reports}, oom own, exit 1"));
+    assert_eq!((evidence.facts.len(), evidence.dropped), (MOST_REPORTS + 2, 9));
+}
+
+#[test]
 fn requests_are_handed_on() {
     let verdict = judge("request exclude-gpu:GPU-7, request skip:1031, report data-bad-sample, exit 1");
-    assert_eq!(
-        verdict.requests,
-        [Request::ExcludeGpu("GPU-7".into()), Request::Skip("1031".into())]
-    );
+    assert_eq!(verdict.requests, [Request::ExcludeGpu("GPU-7".into()), Request::Skip("1031".into())]);
     assert_eq!(verdict.class.unwrap().as_str(), "data-bad-sample");
 }
 
@@ -175,10 +161,7 @@ fn requests_are_handed_on() {
 fn an_entry_with_several_keys_needs_them_all() {
     check("program curl, exit 22, stderr `nothing known`", "http-unknown");
     check("exit 1, gpu foreign", "exit-nonzero");
-    check(
-        "stderr `The requested URL returned error: 404`, exit 22",
-        "exit-nonzero",
-    );
+    check("stderr `The requested URL returned error: 404`, exit 22", "exit-nonzero");
 }
 
 /// Checks the lines that `steadfast why` prints, the conclusion first.
@@ -236,10 +219,7 @@ fn the_chain_says_which_facts_counted_together() {
     );
     explains(
         "program systemd-run, exit 203",
-        &[
-            "failed: exit-setup",
-            "exit 203 (EXEC): exit-setup, with program systemd-run, decides",
-        ],
+        &["failed: exit-setup", "exit 203 (EXEC): exit-setup, with program systemd-run, decides"],
     );
 }
 
@@ -247,19 +227,9 @@ fn the_chain_says_which_facts_counted_together() {
 fn the_chain_says_what_was_excused_and_what_was_fallen_back_to() {
     explains(
         "oom own, exit 0",
-        &[
-            "succeeded",
-            "oom kill at the job's own limit: host-oom-job, excused by exit 0",
-            "exit 0: decides",
-        ],
+        &["succeeded", "oom kill at the job's own limit: host-oom-job, excused by exit 0", "exit 0: decides"],
     );
-    explains(
-        "exit 1",
-        &[
-            "failed: exit-nonzero",
-            "exit 1: exit-nonzero, decides, for want of better evidence",
-        ],
-    );
+    explains("exit 1", &["failed: exit-nonzero", "exit 1: exit-nonzero, decides, for want of better evidence"]);
     explains(
         "intent cancel, signal TERM",
         &[
