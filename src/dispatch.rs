@@ -39,6 +39,7 @@ use std::sync::Arc;
 
 use steadfast_retry::Moment;
 
+use crate::evidence::Classes;
 use crate::ids::{Digest, RunId};
 use crate::job::Config;
 use crate::journal::{DaemonHappened, Entry, Happened};
@@ -46,9 +47,10 @@ use crate::journal::{DaemonHappened, Entry, Happened};
 pub use effect::{Answer, Effect, Exit, Refusal, Tally};
 pub use input::{Ended, Found, Input, Loaded, Now, Order, RequestId, Target};
 pub use lanes::WINDOW;
-pub use live::Definition;
+pub use live::Terms;
 pub use order::Surroundings;
 pub use outbox::BatchId;
+pub use recover::Awakening;
 
 use book::Book;
 use chance::Chance;
@@ -73,7 +75,8 @@ pub struct Settings {
 pub struct Dispatcher {
     settings: Settings,
     config: Arc<Config>,
-    definitions: HashMap<Digest, Definition>,
+    classes: (Digest, Classes),
+    terms: HashMap<(Digest, Digest), Terms>,
     newest_run: u64,
     lanes: Lanes,
     live: BTreeMap<RunId, Live>,
@@ -140,8 +143,8 @@ impl Dispatcher {
             Input::Ended(ended) => self.ended(hour, *ended),
             Input::Voided { run, piece, token } => self.voided(hour, run, piece, token),
             Input::Durable(_) => {}
-            Input::Refilled { lane, rows, definitions } => {
-                self.definitions.extend(definitions);
+            Input::Refilled { lane, rows, terms } => {
+                self.terms.extend(terms);
                 self.lanes.refilled(&lane, rows);
             }
             Input::Drain(drain) => self.drain(drain),
@@ -268,6 +271,3 @@ fn moment_of(hour: &Hour, wall: jiff::Timestamp) -> Moment {
     let ahead = wall.duration_since(hour.wall);
     hour.at + std::time::Duration::try_from(ahead).unwrap_or_default()
 }
-
-#[cfg(test)]
-mod tests;

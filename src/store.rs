@@ -226,7 +226,10 @@ impl fmt::Display for StoreError {
             Self::Corrupt(what) => write!(f, "the store is damaged: {what}"),
             Self::Conflict(what) => write!(f, "an entry would break the store's rules: {what}"),
             Self::Newer { found, known } => {
-                write!(f, "the store has version {found}, this program knows up to {known}\nhelp: use the newer program, or restore a backup")
+                write!(
+                    f,
+                    "the store has version {found}, this program knows up to {known}\nhelp: use the newer program, or restore a backup"
+                )
             }
             Self::Held(by) => write!(f, "the store is in use by another daemon{by}"),
             Self::Missing(what) => write!(f, "the store has no {what}"),

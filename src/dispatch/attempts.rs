@@ -18,20 +18,24 @@ impl Dispatcher {
     /// Begins the next attempt of a run that has a slot for it.
     pub(super) fn begin(&mut self, hour: &mut Hour, run: RunId) {
         let live = self.live.get(&run).expect("whoever gets a slot is in memory");
-        let event = if live.deaths >= DEATHS_BORNE {
-            Event::Quarantined { at: hour.at }
-        } else {
-            Event::Due { at: hour.at }
-        };
+        let event =
+            if live.deaths >= DEATHS_BORNE { Event::Quarantined { at: hour.at } } else { Event::Due { at: hour.at } };
         let lane = live.opening.lane.clone();
         self.lanes.ask_no_more(&lane, live.place());
         self.step(hour, run, event, None, None);
     }
 
     /// Lets the engine decide about an event, writes both down and follows the decision.
-    pub(super) fn step(&mut self, hour: &mut Hour, run: RunId, event: Event, end: Option<Box<End>>, by: Option<String>) {
+    pub(super) fn step(
+        &mut self,
+        hour: &mut Hour,
+        run: RunId,
+        event: Event,
+        end: Option<Box<End>>,
+        by: Option<String>,
+    ) {
         let live = self.live.get_mut(&run).expect("only runs in memory have events");
-        let Ok(decision) = live.state.step(&live.definition.job.policy, &event) else {
+        let Ok(decision) = live.state.step(&live.terms.definition.policy, &event) else {
             // The event came too late to mean anything: a cancel after the ending, a tick after a cancel.
             return;
         };
@@ -139,7 +143,7 @@ fn judge(live: &Live, ended: Ended, hour: &mut Hour) -> (Event, Box<End>) {
     } else if live.state.is_cut() {
         evidence.facts.insert(0, Fact::Intent(Intent::Cancel));
     }
-    let verdict = classify(&live.definition.classes, &evidence, &live.definition.job.success);
+    let verdict = classify(&live.terms.classes, &evidence, live.terms.definition.success());
     let outcome = outcome_of(&verdict, live);
     let progress = ended.progress.max(live.checkpoint);
     let event = Event::Ended { at: hour.at, outcome, progress, dice: hour.chance.dice() };

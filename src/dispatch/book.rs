@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZoneDatabase;
 use steadfast_retry::{Ending, Moment};
 
 use crate::ids::RunId;
-use crate::job::{After, Config, Job, Succeeds};
+use crate::job::{After, Config, Job, Mode, Succeeds};
 use crate::journal::{Opening, Sweep};
 use crate::schedule::Schedule;
 use crate::store::{JobRecord, SweepRecord};
@@ -69,6 +70,7 @@ impl Book {
 
     /// Takes up a configuration. A schedule that is unchanged goes on where it stood.
     pub(super) fn load(&mut self, config: &Config, wall: Timestamp) {
+        let zones = TimeZoneDatabase::bundled();
         self.due.clear();
         for page in self.jobs.values_mut() {
             page.job = None;
@@ -77,10 +79,12 @@ impl Book {
             let page = self.page(name);
             page.job = Some(Arc::clone(job));
             let before = page.schedule.take();
-            page.schedule = job.schedule.as_ref().map(|schedule| {
-                let same = before.filter(|before| *before.schedule == **schedule).map(|before| before.evaluated);
+            let declared = job.schedule.as_ref().map(|text| text.declared().schedule(&zones));
+            page.schedule = declared.map(|schedule| {
+                let schedule = Arc::new(schedule.expect("the reader has checked every schedule"));
+                let same = before.filter(|before| before.schedule == schedule).map(|before| before.evaluated);
                 let evaluated = same.or(page.evaluated).unwrap_or_else(|| schedule.begin(wall));
-                Scheduled::from(Arc::clone(schedule), evaluated, name)
+                Scheduled::from(schedule, evaluated, name)
             });
             let start = page.schedule.as_ref().and_then(|scheduled| scheduled.start);
             if let Some(start) = start {
@@ -151,7 +155,7 @@ impl Book {
     }
 
     /// Notes that a run is over. Returns whether the job as a whole has now ended, and well: a matrix ends with its last run.
-    pub(super) fn closed(&mut self, at: Moment, run: RunId, opening: &Opening, job: &Job, ending: Ending) -> Option<bool> {
+    pub(super) fn closed(&mut self, at: Moment, run: RunId, opening: &Opening, ending: Ending) -> Option<bool> {
         let page = self.page(&opening.job);
         page.under_way.remove(&run);
         if page.newest.is_some_and(|(newest, _)| newest == run) {
@@ -159,7 +163,10 @@ impl Book {
         }
         let success = match opening.sweep {
             None => ending == Ending::Succeeded,
-            Some(sweep) => self.sweep_closed(sweep, job.succeeds, ending)?,
+            Some(sweep) => {
+                let succeeds = page.job.as_ref().map(|job| job.succeeds).unwrap_or_default();
+                self.sweep_closed(sweep, succeeds, ending)?
+            }
         };
         let page = self.page(&opening.job);
         page.ended = Some(at);
@@ -180,12 +187,7 @@ impl Book {
         if record.succeeded + record.failed < sweep.size {
             return None;
         }
-        let needed = match succeeds {
-            Succeeds::All => sweep.size,
-            Succeeds::Any => 1,
-            Succeeds::AtLeast(number) => number.min(sweep.size),
-        };
-        let success = record.succeeded >= needed;
+        let success = record.succeeded >= succeeds.of(sweep.size).min(sweep.size);
         self.sweeps.remove(&sweep.first);
         Some(success)
     }
@@ -194,7 +196,7 @@ impl Book {
     pub(super) fn met_by(&self, ended: &str) -> Vec<String> {
         let met = |(name, page): (&String, &Page)| {
             let after = page.job.as_ref()?.after.as_ref()?;
-            let named = after.names().iter().any(|name| name == ended);
+            let named = after.jobs.iter().any(|name| name == ended);
             (named && self.is_met(after, page.opened)).then(|| name.clone())
         };
         self.jobs.iter().filter_map(met).collect()
@@ -204,24 +206,25 @@ impl Book {
     fn is_met(&self, after: &After, since: Option<Moment>) -> bool {
         let page = |name: &String| self.jobs.get(name);
         let newer = |at: Option<Moment>| at.is_some_and(|at| since.is_none_or(|since| at > since));
-        match after {
-            After::All(names) => names.iter().all(|name| page(name).is_some_and(|page| newer(page.succeeded))),
-            After::Any(names) => names.iter().any(|name| page(name).is_some_and(|page| newer(page.succeeded))),
-            After::Ended(names) => names.iter().all(|name| page(name).is_some_and(|page| newer(page.ended))),
+        let mut pages = after.jobs.iter().map(page);
+        match after.mode {
+            Mode::AllSucceeded => pages.all(|page| page.is_some_and(|page| newer(page.succeeded))),
+            Mode::AnySucceeded => pages.any(|page| page.is_some_and(|page| newer(page.succeeded))),
+            Mode::Ended => pages.all(|page| page.is_some_and(|page| newer(page.ended))),
         }
     }
 
     /// Finds the jobs that can no longer begin now that this one has ended without success.
     pub(super) fn doomed_by(&self, failed: &str) -> Vec<String> {
         let doomed = |(name, page): (&String, &Page)| {
-            let doomed = match page.job.as_ref()?.after.as_ref()? {
-                After::All(names) => names.iter().any(|name| name == failed),
-                After::Any(names) => {
-                    names.iter().any(|name| name == failed) && names.iter().all(|name| self.has_failed(name, page.opened))
-                }
-                After::Ended(_) => false,
+            let after = page.job.as_ref()?.after.as_ref()?;
+            let named = after.jobs.iter().any(|name| name == failed);
+            let doomed = match after.mode {
+                Mode::AllSucceeded => true,
+                Mode::AnySucceeded => after.jobs.iter().all(|name| self.has_failed(name, page.opened)),
+                Mode::Ended => false,
             };
-            doomed.then(|| name.clone())
+            (named && doomed).then(|| name.clone())
         };
         self.jobs.iter().filter_map(doomed).collect()
     }
@@ -237,7 +240,7 @@ impl Book {
         self.page(job).newest = Some((run, Some(Ending::Skipped)));
     }
 
-    /// Notes when a job last began, for `after`.
+    /// Says whether a job is held.
     pub(super) fn is_held(&self, job: &str) -> bool {
         self.jobs.get(job).is_some_and(|page| page.held)
     }

@@ -45,7 +45,7 @@ impl Dispatcher {
 
     pub(super) fn finalizer_ended(&mut self, hour: &mut Hour, ended: Ended) {
         let live = &self.live[&ended.run];
-        let verdict = classify(&live.definition.classes, &ended.evidence, &ExitCodes::one(0));
+        let verdict = classify(&live.terms.classes, &ended.evidence, &ExitCodes::one(0));
         let result = match verdict.conclusion {
             Conclusion::Succeeded => FinalizerResult::Done,
             Conclusion::Failed | Conclusion::Cancelled => FinalizerResult::Failed,
@@ -69,11 +69,11 @@ impl Dispatcher {
         live.process = None;
         let Some(follow_up) = &mut live.follow_up else { return };
         let before = follow_up.owed.first().copied();
-        follow_up.ended(&live.definition.job.policy, result);
+        follow_up.ended(&live.terms.definition.policy, result);
         let again = result == FinalizerResult::Failed && follow_up.owed.first().copied() == before;
         match before.filter(|_| again) {
             Some(index) => {
-                let pause = live.definition.job.policy.finally()[usize::from(index)].delay;
+                let pause = live.terms.definition.policy.finally()[usize::from(index)].delay;
                 self.timers.set(run, hour.at + pause);
                 self.delays_over(hour);
             }
@@ -91,7 +91,7 @@ impl Dispatcher {
         if let Some(key) = &live.opening.key {
             self.keys.remove(key);
         }
-        let ended = self.book.closed(hour.at, run, &live.opening, &live.definition.job, ending);
+        let ended = self.book.closed(hour.at, run, &live.opening, ending);
         if let Some(success) = ended {
             self.job_ended(hour, &live.opening.job, success);
         }

@@ -10,7 +10,7 @@ use crate::job::Config;
 use crate::journal::{Mark, Opening, Told, Usage};
 use crate::store::Queued;
 
-use super::live::Definition;
+use super::live::Terms;
 use super::outbox::BatchId;
 
 /// The time and the chance that one input brings along.
@@ -105,8 +105,8 @@ pub enum Input {
         lane: String,
         /// The next runs of it.
         rows: Vec<Queued>,
-        /// What they were opened with.
-        definitions: Vec<(Digest, Definition)>,
+        /// What they were opened with, by the digests of definition and classes.
+        terms: Vec<((Digest, Digest), Terms)>,
     },
     /// No new attempt is to begin from now on (or they may again).
     Drain(bool),
@@ -155,7 +155,7 @@ pub struct Found {
     /// How it came to be.
     pub opening: Opening,
     /// What it was opened with.
-    pub definition: Definition,
+    pub terms: Terms,
 }
 
 /// A run or a job.

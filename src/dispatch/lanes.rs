@@ -239,6 +239,12 @@ impl Lanes {
         group.slots.is_none_or(|slots| group.running.len() < slots as usize)
     }
 
+    /// Returns the runs of a job that wait in a window.
+    pub(super) fn waiting_of(&self, job: &str) -> Vec<(RunId, Opening)> {
+        let lanes = self.lanes.iter().filter(|(name, _)| parts(name).1 == job);
+        lanes.flat_map(|(_, lane)| lane.window.iter().map(|(place, opening)| (place.run, opening.clone()))).collect()
+    }
+
     /// Finds a run in the windows.
     pub(super) fn find(&self, run: RunId) -> Option<&Opening> {
         let found = |lane: &Lane| lane.window.keys().find(|place| place.run == run).copied();

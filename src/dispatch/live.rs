@@ -3,29 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_retry::{AttemptNo, Ending, Moment, On, Policy, RunState};
+use steadfast_retry::{AttemptNo, Ending, On, Policy, RunState};
 
 use crate::evidence::{Classes, Conclusion};
-use crate::ids::{Digest, Piece, RunId, SpanId, Token};
-use crate::job::Job;
+use crate::ids::{Piece, RunId, SpanId, Token};
+use crate::job::Definition;
 use crate::journal::{Entry, FinalizerResult, Happened, Opening, Told};
 use crate::store::{Announced, Place};
 
-/// What a run was opened with: the job as it was, its policy, its classes.
+/// What a run was opened with and keeps to its end, whatever the files say later.
 #[derive(Clone, Debug)]
-pub struct Definition {
-    /// The job.
-    pub job: Arc<Job>,
-    /// The classes.
-    pub classes: Arc<Classes>,
-    /// The digest of the classes.
-    pub classes_digest: Digest,
-}
-
-impl Definition {
-    pub(super) fn policy(&self) -> &Policy {
-        &self.job.policy
-    }
+pub struct Terms {
+    /// What is done, and under which policy.
+    pub definition: Arc<Definition>,
+    /// What its failures are called.
+    pub classes: Classes,
 }
 
 /// A run that has begun and is not over.
@@ -33,7 +25,7 @@ impl Definition {
 pub(super) struct Live {
     pub(super) run: RunId,
     pub(super) opening: Opening,
-    pub(super) definition: Definition,
+    pub(super) terms: Terms,
     pub(super) state: RunState,
     pub(super) held: bool,
     pub(super) deaths: u32,
@@ -44,6 +36,8 @@ pub(super) struct Live {
     pub(super) checkpoint: Option<u64>,
     /// The length of the delay that it waits or last waited.
     pub(super) last_delay: Duration,
+    /// Whether an attempt once left processes behind; the next ones get a shim of their own.
+    pub(super) survivors_seen: bool,
 }
 
 /// A process that was announced and is not known to be gone.
@@ -118,11 +112,11 @@ fn owed(policy: &Policy, follows: impl Fn(On) -> bool) -> Vec<u16> {
 }
 
 impl Live {
-    pub(super) fn new(run: RunId, opening: Opening, definition: Definition) -> Self {
+    pub(super) fn new(run: RunId, opening: Opening, terms: Terms) -> Self {
         Self {
             run,
             opening,
-            definition,
+            terms,
             state: RunState::new(),
             held: false,
             deaths: 0,
@@ -132,6 +126,7 @@ impl Live {
             last_class: None,
             checkpoint: None,
             last_delay: Duration::ZERO,
+            survivors_seen: false,
         }
     }
 
@@ -159,13 +154,15 @@ impl Live {
             Happened::FinalizerEnded { result, .. } => {
                 self.process = None;
                 if let Some(follow_up) = &mut self.follow_up {
-                    follow_up.ended(&self.definition.job.policy, *result);
+                    follow_up.ended(&self.terms.definition.policy, *result);
                     if follow_up.owed.is_empty() && follow_up.after.is_some() {
                         self.follow_up = None;
                     }
                 }
             }
-            Happened::Told { word: Told::Checkpoint { step, .. }, .. } => self.checkpoint = Some(*step).max(self.checkpoint),
+            Happened::Told { word: Told::Checkpoint { step, .. }, .. } => {
+                self.checkpoint = Some(*step).max(self.checkpoint)
+            }
             Happened::Held { .. } => self.held = true,
             Happened::Released { .. } => self.held = false,
             Happened::Crossed { deaths } => self.deaths = *deaths,
@@ -180,7 +177,7 @@ impl Live {
     }
 
     fn fold_step(&mut self, step: &crate::journal::Step) -> Option<steadfast_retry::Decision> {
-        let applied = self.state.apply(&self.definition.job.policy, &step.event, &step.decision);
+        let applied = self.state.apply(&self.terms.definition.policy, &step.event, &step.decision);
         self.took_step(step);
         applied.expect("the journal tells a run's events in order")
     }
@@ -190,6 +187,7 @@ impl Live {
         use steadfast_retry::Decision;
         if let Some(end) = &step.end {
             self.process = None;
+            self.survivors_seen |= !end.usage.survivors.is_empty();
             self.last_class = end.verdict.class.as_ref().map(ToString::to_string);
         }
         match &step.decision {
@@ -206,13 +204,13 @@ impl Live {
                 self.last_delay = until.since(step.event.at());
                 let failed = step.end.as_ref().is_some_and(|end| end.verdict.conclusion == Conclusion::Failed);
                 if let (true, Some(number)) = (failed, self.state.last_attempt()) {
-                    let follow_up = FollowUp::of_attempt(&self.definition.job.policy, number);
+                    let follow_up = FollowUp::of_attempt(&self.terms.definition.policy, number);
                     self.follow_up = (!follow_up.owed.is_empty()).then_some(follow_up);
                 }
             }
             Decision::Finish { ending, .. } => {
                 self.process = None;
-                self.follow_up = Some(FollowUp::of_ending(&self.definition.job.policy, *ending));
+                self.follow_up = Some(FollowUp::of_ending(&self.terms.definition.policy, *ending));
             }
             Decision::Cut { .. } => {}
         }
@@ -226,10 +224,5 @@ impl Live {
     /// Says whether a report is about the process that the run knows.
     pub(super) fn knows(&self, piece: Piece, token: Token) -> bool {
         self.process.is_some_and(|process| process.piece == piece && process.token == token)
-    }
-
-    /// Returns until when the run waits, if that lies ahead.
-    pub(super) fn waits_until(&self) -> Option<Moment> {
-        if self.delay_over { None } else { self.state.waits_until() }
     }
 }

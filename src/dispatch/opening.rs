@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use steadfast_retry::Ending;
 
-use crate::ids::{RunId, SpanId, TraceId};
-use crate::job::Job;
+use crate::ids::{Digest, RunId, SpanId, TraceId};
+use crate::job::{Config, Job};
 use crate::journal::{DaemonHappened, Entry, Happened, Opening, Sweep, Trigger};
 use crate::store::{Document, Place};
 
 use super::input::{Found, Loaded, Order};
 use super::lanes::lane_of;
-use super::live::{Definition, Live};
+use super::live::{Live, Terms};
 use super::{Dispatcher, Hour, Phase, Refusal};
 
 /// What is to be opened, before it has numbers.
@@ -32,7 +32,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Plans all runs of a job: one, or one per point of its matrix.
     pub(super) fn of(job: &Arc<Job>, trigger: Trigger, by: &str) -> Self {
-        let points = match job.matrix.len() as u32 {
+        let points = match job.definition.matrix.len() {
             0 => vec![None],
             size => (0..size).map(Some).collect(),
         };
@@ -55,16 +55,7 @@ impl Dispatcher {
     /// Takes up a configuration: keeps its definitions, begins what is pending.
     pub(super) fn loaded(&mut self, hour: &mut Hour, loaded: Loaded) {
         let Loaded { config, difference, pending } = loaded;
-        self.outbox.keep(Document { digest: config.classes_digest, body: config.classes_document() });
-        for job in config.jobs.values() {
-            self.outbox.keep(Document { digest: job.definition, body: job.document() });
-            let definition = Definition {
-                job: Arc::clone(job),
-                classes: Arc::clone(&config.classes),
-                classes_digest: config.classes_digest,
-            };
-            self.definitions.insert(job.definition, definition);
-        }
+        self.keep_terms(&config);
         self.lanes.set_slots(config.groups.values().map(|group| (group.name.as_str(), group.slots)));
         self.book.load(&config, hour.wall);
         let jobs = config.jobs.len() as u32;
@@ -85,11 +76,25 @@ impl Dispatcher {
         self.schedules_due(hour);
     }
 
+    /// Keeps what new runs refer to by digest.
+    fn keep_terms(&mut self, config: &Config) {
+        let body = serde_json::to_string(&config.classes).expect("classes are made of texts, numbers and lists");
+        let classes_digest = Digest::of(&body);
+        self.outbox.keep(Document { digest: classes_digest, body });
+        let classes = config.classes.clone();
+        for job in config.jobs.values() {
+            self.outbox.keep(Document { digest: job.digest, body: job.definition.document() });
+            let terms = Terms { definition: Arc::clone(&job.definition), classes: classes.clone() };
+            self.terms.insert((job.digest, classes_digest), terms);
+        }
+        self.classes = (classes_digest, classes);
+    }
+
     /// Opens the runs of a plan and returns their numbers.
     pub(super) fn open(&mut self, hour: &mut Hour, plan: Plan) -> Vec<RunId> {
         let first = RunId(self.newest_run + 1);
         let size = plan.points.len() as u32;
-        let sweep = (plan.job.matrix.len() > 1 && size > 1).then_some(Sweep { first, size });
+        let sweep = (size > 1).then_some(Sweep { first, size });
         let (trace, parent_span) = match plan.parent {
             Some((trace, span)) => (trace, Some(span)),
             None => (TraceId(hour.chance.wide_bits()), None),
@@ -101,8 +106,8 @@ impl Dispatcher {
             let run = RunId(self.newest_run);
             let opening = Opening {
                 job: plan.job.name.clone(),
-                definition: plan.job.definition,
-                classes: self.config.classes_digest,
+                definition: plan.job.digest,
+                classes: self.classes.0,
                 point: *point,
                 parameters: plan.parameters.clone(),
                 trigger: plan.trigger.clone(),
@@ -136,16 +141,16 @@ impl Dispatcher {
 
     /// Makes a run live that waits nowhere any more.
     pub(super) fn begin_life(&mut self, run: RunId, opening: Opening) {
-        let definition = self.definitions.get(&opening.definition).cloned();
-        let definition = definition.expect("a waiting run comes with its definition");
+        let terms = self.terms.get(&(opening.definition, opening.classes)).cloned();
+        let terms = terms.expect("a waiting run comes with its terms");
         self.book.began(&opening.job, run);
-        self.live.insert(run, Live::new(run, opening, definition));
+        self.live.insert(run, Live::new(run, opening, terms));
     }
 
     /// Opens a job because those before it have ended as it wants.
     pub(super) fn open_after(&mut self, hour: &mut Hour, name: &str) {
         let Some(job) = self.book.job(name).cloned() else { return };
-        let jobs = job.after.as_ref().map(|after| after.names().to_vec()).unwrap_or_default();
+        let jobs = job.after.as_ref().map(|after| after.jobs.clone()).unwrap_or_default();
         self.open_unless_overlapping(hour, &job, Plan::of(&job, Trigger::After { jobs }, "after"));
     }
 
@@ -154,11 +159,11 @@ impl Dispatcher {
         let Some(job) = self.book.job(name).cloned() else { return };
         self.newest_run += 1;
         let run = RunId(self.newest_run);
-        let jobs = job.after.as_ref().map(|after| after.names().to_vec()).unwrap_or_default();
+        let jobs = job.after.as_ref().map(|after| after.jobs.clone()).unwrap_or_default();
         let opening = Opening {
             job: job.name.clone(),
-            definition: job.definition,
-            classes: self.config.classes_digest,
+            definition: job.digest,
+            classes: self.classes.0,
             point: None,
             parameters: BTreeMap::new(),
             trigger: Trigger::After { jobs },
@@ -181,8 +186,7 @@ impl Dispatcher {
 
     /// Checks an order and makes a plan of it.
     pub(super) fn plan(&self, order: Order) -> Result<Plan, Refusal> {
-        let retried = order.retry.as_ref().map(|(_, found)| Arc::clone(&found.definition.job));
-        let job = self.book.job(&order.job).cloned().or(retried);
+        let job = self.book.job(&order.job).cloned();
         let job = job.ok_or_else(|| Refusal::Missing(format!("no job `{}` is loaded", order.job)))?;
         let trigger = match &order.retry {
             Some((of, _)) => Trigger::Retry { of: *of },
@@ -190,9 +194,12 @@ impl Dispatcher {
         };
         let mut plan = Plan::of(&job, trigger, &order.by);
         if let Some(point) = order.point {
-            if point as usize >= job.matrix.len() {
-                let size = job.matrix.len();
-                return Err(Refusal::Wrong(format!("job `{}` has {size} matrix points, counted from 0; {point} is none", job.name)));
+            let size = job.definition.matrix.len();
+            if point >= size {
+                return Err(Refusal::Wrong(format!(
+                    "job `{}` has {size} matrix points, counted from 0; {point} is none",
+                    job.name
+                )));
             }
             plan.points = vec![Some(point)];
         }
@@ -202,12 +209,12 @@ impl Dispatcher {
         plan.parent = order.parent;
         if let Some((_, found)) = order.retry {
             let Found { opening, .. } = *found;
-            plan.points = vec![opening.point.filter(|point| (*point as usize) < job.matrix.len())];
+            plan.points = vec![opening.point.filter(|point| *point < job.definition.matrix.len())];
             plan.origin = Some(opening.origin);
             plan.parent = Some((opening.trace, opening.span));
             plan.parameters = opening.parameters;
         }
-        job.check_parameters(&plan.parameters).map_err(Refusal::Wrong)?;
+        job.definition.check_parameters(&plan.parameters).map_err(|missing| Refusal::Wrong(missing.to_string()))?;
         if plan.key.is_some() && plan.points.len() > 1 {
             let why = format!("job `{}` opens {} runs, and a key names one; give a point", job.name, plan.points.len());
             return Err(Refusal::Wrong(why));

@@ -7,7 +7,6 @@ use std::time::Duration;
 use steadfast_retry::Moment;
 
 use crate::ids::{Digest, RunId};
-use crate::job::Config;
 use crate::journal::{About, DaemonHappened, Entry, Happened};
 use crate::store::{Begun, Recovered};
 
@@ -15,7 +14,7 @@ use super::book::Book;
 use super::chance::Chance;
 use super::effect::Effect;
 use super::lanes::Lanes;
-use super::live::{Definition, Live};
+use super::live::{Live, Terms};
 use super::outbox::Outbox;
 use super::timers::Timers;
 use super::{Dispatcher, Hour, Now, Phase, Settings};
@@ -28,8 +27,8 @@ const BLAMELESS: Duration = Duration::from_secs(3_600);
 pub struct Awakening {
     /// What it is told once.
     pub settings: Settings,
-    /// Every definition that a recovered run refers to.
-    pub definitions: HashMap<Digest, Definition>,
+    /// The terms of every recovered run, by the digests of definition and classes.
+    pub terms: HashMap<(Digest, Digest), Terms>,
     /// The version of the program.
     pub version: String,
     /// The boot that it runs in.
@@ -44,12 +43,13 @@ impl Dispatcher {
     /// Nothing begins before the first configuration is loaded.
     #[must_use]
     pub fn recover(now: Now, awakening: Awakening, recovered: Recovered) -> (Self, Vec<Effect>) {
-        let Awakening { settings, definitions, version, boot, new_process } = awakening;
+        let Awakening { settings, terms, version, boot, new_process } = awakening;
         let mut hour = Hour { at: now.at, wall: now.wall, chance: Chance::from_bits(now.dice) };
         let mut dispatcher = Self {
             settings,
-            config: Arc::new(Config::empty()),
-            definitions,
+            config: Arc::default(),
+            classes: (Digest::default(), crate::evidence::Classes::shipped().clone()),
+            terms,
             newest_run: recovered.newest_run,
             lanes: Lanes::default(),
             live: BTreeMap::new(),
@@ -96,13 +96,13 @@ impl Dispatcher {
             About::Run(..) | About::Job(..) | About::Daemon(_) => None,
         });
         let opening = opening.expect("the first entry of a run opens it");
-        let definition = self.definitions.get(&opening.definition).cloned();
-        let definition = definition.expect("a recovered run comes with its definition");
+        let terms = self.terms.get(&(opening.definition, opening.classes)).cloned();
+        let terms = terms.expect("a recovered run comes with its terms");
         self.book.found_under_way(&opening.job, run);
         if let Some(key) = &opening.key {
             self.keys.insert(key.clone(), run);
         }
-        let mut live = Live::new(run, opening, definition);
+        let mut live = Live::new(run, opening, terms);
         for entry in &entries {
             if let Some(today) = live.fold(entry) {
                 self.outbox.write(Entry::of_run(hour.at, run, Happened::Diverged { today: Box::new(today) }));

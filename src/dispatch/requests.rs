@@ -87,8 +87,8 @@ impl Dispatcher {
         let Some(found) = found else {
             return Err(Refusal::Missing(format!("no run {run} is under way")));
         };
-        let Found { opening, definition } = *found;
-        self.definitions.insert(opening.definition, definition);
+        let Found { opening, terms } = *found;
+        self.terms.insert((opening.definition, opening.classes), terms);
         self.take_from_lane(run, opening);
         Ok(())
     }
@@ -136,7 +136,7 @@ impl Dispatcher {
             let opening = self.waiting_opening(run, found.as_deref());
             let opening = opening.ok_or_else(|| Refusal::Missing(format!("no run {run} is under way")))?;
             if let Some(found) = found {
-                self.definitions.insert(opening.definition, found.definition);
+                self.terms.insert((opening.definition, opening.classes), found.terms);
             }
             self.lanes.left(&opening.lane, Place { priority: opening.priority, run });
             self.held.insert(run, Box::new(opening));

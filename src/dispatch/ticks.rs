@@ -8,7 +8,7 @@ use steadfast_retry::Event;
 use crate::ids::RunId;
 use crate::job::{Job, Overlap};
 use crate::journal::{Entry, JobHappened, TickFate, Trigger};
-use crate::schedule::GRACE;
+use crate::schedule::{Count, GRACE};
 
 use super::opening::Plan;
 use super::{Dispatcher, Hour};
@@ -29,7 +29,10 @@ impl Dispatcher {
         let late = std::time::Duration::try_from(hour.wall.duration_since(start)).unwrap_or_default();
         let until = if late <= GRACE { next } else { hour.wall };
         let evaluation = scheduled.schedule.evaluate(scheduled.evaluated, until);
-        let missed = evaluation.dropped.map_or(0, |dropped| dropped.count.at_least());
+        let missed = match evaluation.dropped.map(|dropped| dropped.count) {
+            Some(Count::Exactly(count) | Count::AtLeast(count)) => count,
+            None => 0,
+        };
         for due in evaluation.due {
             self.tick(hour, &job, due.at);
         }

@@ -141,11 +141,7 @@ impl Cron {
     fn admits(&self, day: Date) -> bool {
         let of_month = self.days.has(day.day());
         let of_week = self.weekdays.has(day.weekday().to_sunday_zero_offset());
-        if self.either_day {
-            of_month || of_week
-        } else {
-            of_month && of_week
-        }
+        if self.either_day { of_month || of_week } else { of_month && of_week }
     }
 
     fn ever_fires(&self) -> bool {
@@ -166,9 +162,7 @@ fn words(text: &str) -> Vec<(usize, &str)> {
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| !c.is_whitespace()) {
         let at = text.len() - rest.len() + start;
-        let end = rest[start..]
-            .find(char::is_whitespace)
-            .map_or(rest.len(), |length| start + length);
+        let end = rest[start..].find(char::is_whitespace).map_or(rest.len(), |length| start + length);
         words.push((at, &rest[start..end]));
         rest = &rest[end..];
     }
@@ -204,11 +198,7 @@ fn nickname(text: &str) -> Result<Option<&'static str>, Vec<Mistake>> {
         format!("known are {}", known.join(", "))
     };
     let start = text.len() - text.trim_start().len();
-    Err(vec![Mistake {
-        message: format!("no schedule is called `{name}`"),
-        help,
-        span: start..start + name.len(),
-    }])
+    Err(vec![Mistake { message: format!("no schedule is called `{name}`"), help, span: start..start + name.len() }])
 }
 
 fn wrong_count(text: &str, count: usize) -> Mistake {

@@ -89,12 +89,9 @@ impl Declared<'_> {
         self.check_missed(missed, &mut errors);
         self.check_jitter(&mut errors);
         match when {
-            Some(when) if errors.is_empty() => Ok(Schedule {
-                when,
-                missed,
-                window: self.window,
-                jitter: self.jitter.unwrap_or_default(),
-            }),
+            Some(when) if errors.is_empty() => {
+                Ok(Schedule { when, missed, window: self.window, jitter: self.jitter.unwrap_or_default() })
+            }
             Some(_) | None => Err(errors),
         }
     }
@@ -148,11 +145,7 @@ impl Declared<'_> {
             }
             (Some(_), _, _) | (None, Some(_), Some(_)) => {
                 let message = "more than one of `cron`, `every` and `at` is given".to_owned();
-                errors.push(error(
-                    "schedule",
-                    message,
-                    "keep one; a job that needs two schedules is two jobs",
-                ));
+                errors.push(error("schedule", message, "keep one; a job that needs two schedules is two jobs"));
                 None
             }
         }
@@ -163,11 +156,7 @@ impl Declared<'_> {
             && !(1..=MOST_MADE_UP).contains(&cap)
         {
             let message = format!("{cap} missed times cannot be made up for");
-            errors.push(error(
-                "missed",
-                message,
-                &format!("write a number from 1 to {MOST_MADE_UP}, or \"skip\""),
-            ));
+            errors.push(error("missed", message, &format!("write a number from 1 to {MOST_MADE_UP}, or \"skip\"")));
         }
         match (self.window, missed) {
             (Some(window), Missed::Once | Missed::All(_)) => {
@@ -175,11 +164,7 @@ impl Declared<'_> {
             }
             (Some(_), Missed::Skip) => {
                 let message = "a window for missed times that are skipped anyway".to_owned();
-                errors.push(error(
-                    "window",
-                    message,
-                    "leave `window` out, or write missed = \"once\"",
-                ));
+                errors.push(error("window", message, "leave `window` out, or write missed = \"once\""));
             }
             (None, _) => {}
         }
@@ -194,11 +179,7 @@ impl Declared<'_> {
             && jitter >= period
         {
             let message = format!("{} is not shorter than the period of {}", show(jitter), show(period));
-            errors.push(error(
-                "jitter",
-                message,
-                "write less, so that starts keep the order of their due times",
-            ));
+            errors.push(error("jitter", message, "write less, so that starts keep the order of their due times"));
         }
     }
 }
@@ -206,10 +187,7 @@ impl Declared<'_> {
 fn read_at(text: &str, zone: Zone) -> Result<When, ScheduleError> {
     let wrong = |message: String, help: &str| error("at", message, help);
     if text.contains('[') {
-        return Err(wrong(
-            format!("`{text}` names a zone in brackets"),
-            "name it under `zone`",
-        ));
+        return Err(wrong(format!("`{text}` names a zone in brackets"), "name it under `zone`"));
     }
     let (instant, moved_from) = if let Ok(instant) = text.parse::<Timestamp>() {
         (instant, None)
@@ -230,11 +208,7 @@ fn read_at(text: &str, zone: Zone) -> Result<When, ScheduleError> {
             "write at most three digits after the seconds",
         ));
     }
-    Ok(When::At {
-        instant,
-        zone,
-        moved_from,
-    })
+    Ok(When::At { instant, zone, moved_from })
 }
 
 /// Whether a time is one that can be kept and stored: whole milliseconds, more than none, not more than a century.
@@ -244,10 +218,7 @@ fn checked(key: &'static str, time: Duration, errors: &mut Vec<ScheduleError>) -
     } else if time > LONGEST {
         Some((format!("{} is more than a century", show(time)), "write less"))
     } else if !time.as_nanos().is_multiple_of(1_000_000) {
-        Some((
-            format!("{} is finer than a millisecond", show(time)),
-            "write whole milliseconds",
-        ))
+        Some((format!("{} is finer than a millisecond", show(time)), "write whole milliseconds"))
     } else {
         None
     };
@@ -259,12 +230,7 @@ fn checked(key: &'static str, time: Duration, errors: &mut Vec<ScheduleError>) -
 }
 
 fn error(key: &'static str, message: String, help: &str) -> ScheduleError {
-    ScheduleError {
-        key,
-        message,
-        help: help.to_owned(),
-        span: None,
-    }
+    ScheduleError { key, message, help: help.to_owned(), span: None }
 }
 
 fn show(time: Duration) -> String {

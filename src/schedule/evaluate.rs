@@ -131,12 +131,7 @@ impl Schedule {
         };
         let Some(found) = ticks::between(self, last_evaluated, now, keep) else {
             let evaluated_until = if self.counts_from_cursor() { last_evaluated } else { now };
-            return Evaluation {
-                due: Vec::new(),
-                dropped: None,
-                evaluated_until,
-                rewound: false,
-            };
+            return Evaluation { due: Vec::new(), dropped: None, evaluated_until, rewound: false };
         };
         let newest = found.newest.last().copied().unwrap_or(found.oldest);
         let due = self.select(&found.newest, now);
@@ -146,12 +141,7 @@ impl Schedule {
             because: self.because(&found.newest, due.first(), now),
         });
         let evaluated_until = if self.counts_from_cursor() { newest } else { now };
-        Evaluation {
-            due,
-            dropped,
-            evaluated_until,
-            rewound: false,
-        }
+        Evaluation { due, dropped, evaluated_until, rewound: false }
     }
 
     /// Chooses among the newest due times, of which there is one more than missed ones can be made up for.
@@ -168,13 +158,8 @@ impl Schedule {
             Missed::All(cap) => (newest, cap as usize),
         };
         let missed = &missed[missed.len().saturating_sub(cap)..];
-        let made_up = missed
-            .iter()
-            .filter(|at| self.in_window(**at, now))
-            .map(|at| Due { at: *at, late: true });
-        made_up
-            .chain(on_time.then_some(Due { at: last, late: false }))
-            .collect()
+        let made_up = missed.iter().filter(|at| self.in_window(**at, now)).map(|at| Due { at: *at, late: true });
+        made_up.chain(on_time.then_some(Due { at: last, late: false })).collect()
     }
 
     /// The rule that dropped the newest of the dropped, which lies right before the first one that runs.
@@ -210,12 +195,7 @@ impl Schedule {
             When::Cron { .. } | When::At { .. } => now,
             When::Every(period) => last_on_beat(period, last_evaluated, now),
         };
-        Evaluation {
-            due: Vec::new(),
-            dropped: None,
-            evaluated_until,
-            rewound,
-        }
+        Evaluation { due: Vec::new(), dropped: None, evaluated_until, rewound }
     }
 }
 

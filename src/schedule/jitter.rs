@@ -19,9 +19,8 @@ pub(super) fn spread(due: Timestamp, job: &str, jitter: Duration) -> Timestamp {
 
 fn hash(job: &str, due_millis: i64) -> u64 {
     let bytes = job.bytes().chain([0xff]).chain(due_millis.to_le_bytes());
-    let fnv = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let fnv = bytes
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let mixed = (fnv ^ (fnv >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)

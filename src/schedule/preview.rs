@@ -55,21 +55,15 @@ impl fmt::Display for Note {
             Note::FirstPass => f.write_str("comes twice, runs both times: the first"),
             Note::SecondPass => f.write_str("comes twice, runs both times: the second"),
             Note::LeftOut { from, count: 1 } => write!(f, "{} does not exist and is left out", minutes(*from)),
-            Note::LeftOut { from, count } => write!(
-                f,
-                "{count} times from {} on do not exist and are left out",
-                minutes(*from)
-            ),
+            Note::LeftOut { from, count } => {
+                write!(f, "{count} times from {} on do not exist and are left out", minutes(*from))
+            }
         }
     }
 }
 
 fn minutes(local: DateTime) -> impl fmt::Display {
-    local.strftime(if local.second() == 0 {
-        "%Y-%m-%d %H:%M"
-    } else {
-        "%Y-%m-%d %H:%M:%S"
-    })
+    local.strftime(if local.second() == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" })
 }
 
 /// The number of merged or left-out times up to which a note counts.
@@ -93,11 +87,7 @@ impl Schedule {
                 (zone.rules().clone(), moved.or_else(|| pass(zone.rules(), due, false)))
             }
         };
-        Upcoming {
-            due,
-            local: due.to_zoned_datetime(rules),
-            note,
-        }
+        Upcoming { due, local: due.to_zoned_datetime(rules), note }
     }
 }
 
@@ -113,10 +103,7 @@ fn note(expr: &Cron, rules: &TimeZone, due: Timestamp) -> Option<Note> {
     }
     let local = rules.to_datetime(due);
     let own = expr.first_from(local) == Some(local);
-    Some(Note::Moved {
-        from,
-        merged: count + u32::from(own),
-    })
+    Some(Note::Moved { from, merged: count + u32::from(own) })
 }
 
 /// Says which pass of a local time that comes twice `due` is.
@@ -132,10 +119,7 @@ fn pass(rules: &TimeZone, due: Timestamp, runs_twice: bool) -> Option<Note> {
 
 /// Returns the last jump at or before `due`, if no due time lies between the two.
 fn jump_before(expr: &Cron, rules: &TimeZone, due: Timestamp) -> Option<Timestamp> {
-    let jump = rules
-        .preceding(due.checked_add(1.nanosecond()).ok()?)
-        .next()?
-        .timestamp();
+    let jump = rules.preceding(due.checked_add(1.nanosecond()).ok()?).next()?.timestamp();
     let before = jump.checked_sub(1.nanosecond()).ok()?;
     (super::walk::next_after(expr, rules, before) == Some(due)).then_some(jump)
 }
@@ -145,10 +129,7 @@ fn jumped_over(expr: &Cron, rules: &TimeZone, jump: Timestamp) -> Option<(DateTi
     let before = rules.to_offset(jump.checked_sub(1.nanosecond()).ok()?);
     let end = rules.to_datetime(jump);
     let first = expr.first_from(before.to_datetime(jump)).filter(|local| *local < end)?;
-    let next = |local: &DateTime| {
-        expr.first_from(local.checked_add(1.second()).ok()?)
-            .filter(|local| *local < end)
-    };
+    let next = |local: &DateTime| expr.first_from(local.checked_add(1.second()).ok()?).filter(|local| *local < end);
     let count = std::iter::successors(Some(first), next).zip(0..COUNTED).count();
     Some((first, u32::try_from(count).unwrap_or(COUNTED)))
 }

@@ -32,9 +32,7 @@ pub(super) fn between(schedule: &Schedule, after: Timestamp, until: Timestamp, k
 
 fn periodic(period: Duration, after: Timestamp, until: Timestamp, keep: usize) -> Option<Ticks> {
     let span = u128::try_from(until.as_nanosecond() - after.as_nanosecond()).ok()?;
-    let count = u64::try_from(span / period.as_nanos())
-        .ok()
-        .filter(|count| *count > 0)?;
+    let count = u64::try_from(span / period.as_nanos()).ok().filter(|count| *count > 0)?;
     let due = |number: u64| {
         let nanos = after.as_nanosecond() + i128::from(number) * i128::try_from(period.as_nanos()).ok()?;
         Timestamp::from_nanosecond(nanos).ok()
@@ -68,11 +66,7 @@ fn walked(schedule: &Schedule, after: Timestamp, until: Timestamp, keep: usize) 
         }
         last = due;
     }
-    Some(Ticks {
-        count: Count::Exactly(count as u64),
-        oldest,
-        newest: newest.into(),
-    })
+    Some(Ticks { count: Count::Exactly(count as u64), oldest, newest: newest.into() })
 }
 
 /// Returns the newest `keep` due times of a span that holds more than these.

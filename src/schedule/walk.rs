@@ -9,11 +9,7 @@ use super::zone;
 
 /// Returns the first instant after `after` at which `cron` is due.
 pub(super) fn next_after(cron: &Cron, rules: &TimeZone, after: Timestamp) -> Option<Timestamp> {
-    if cron.is_interval() {
-        interval(cron, rules, after)
-    } else {
-        fixed(cron, rules, after)
-    }
+    if cron.is_interval() { interval(cron, rules, after) } else { fixed(cron, rules, after) }
 }
 
 /// Walks from one stretch of constant offset to the next; inside a stretch local time is plain arithmetic.

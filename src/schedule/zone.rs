@@ -16,10 +16,7 @@ pub struct Zone {
 impl Zone {
     /// UTC, the zone of a schedule that names none.
     pub fn utc() -> Zone {
-        Zone {
-            name: "UTC".to_owned(),
-            rules: TimeZone::UTC,
-        }
+        Zone { name: "UTC".to_owned(), rules: TimeZone::UTC }
     }
 
     /// Looks a zone up by its IANA name, whatever the case of its letters.
@@ -32,10 +29,7 @@ impl Zone {
             return Ok(Zone::utc());
         }
         match zones.get(name) {
-            Ok(rules) => Ok(Zone {
-                name: rules.iana_name().unwrap_or(name).to_owned(),
-                rules,
-            }),
+            Ok(rules) => Ok(Zone { name: rules.iana_name().unwrap_or(name).to_owned(), rules }),
             Err(_) => Err(remedy(name, zones)),
         }
     }
@@ -66,9 +60,7 @@ fn remedy(name: &str, zones: &TimeZoneDatabase) -> String {
         strsim::jaro_winkler(&wanted, &known).max(strsim::jaro_winkler(&wanted, city))
     };
     let known = zones.available().map(|known| known.as_str().to_owned());
-    let near = known
-        .map(|known| (likeness(&known), known))
-        .filter(|(likeness, _)| *likeness >= 0.8);
+    let near = known.map(|known| (likeness(&known), known)).filter(|(likeness, _)| *likeness >= 0.8);
     // On equal likeness the first in the alphabet, so that the message does not depend on the order of the data.
     match near.max_by(|(a, left), (b, right)| a.total_cmp(b).then_with(|| right.cmp(left))) {
         Some((_, nearest)) => format!("did you mean `{nearest}`?"),

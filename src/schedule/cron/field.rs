@@ -21,11 +21,7 @@ impl Set {
     pub(super) fn first_from(self, from: i8) -> Option<i8> {
         let from = u32::try_from(from).ok()?;
         let rest = self.0.checked_shr(from)?.checked_shl(from)?;
-        if rest == 0 {
-            None
-        } else {
-            i8::try_from(rest.trailing_zeros()).ok()
-        }
+        if rest == 0 { None } else { i8::try_from(rest.trailing_zeros()).ok() }
     }
 
     /// Whether the set holds everything that the field can say.
@@ -50,9 +46,7 @@ pub(super) enum Field {
     Weekday,
 }
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 impl Field {
@@ -67,9 +61,7 @@ impl Field {
                 span: start..start + item.len(),
             })?;
             // Sunday may be called 7, so that `Fri-Sun` and `5-7` are ranges.
-            values
-                .step_by(step)
-                .for_each(|value| set.insert(if self == Field::Weekday { value % 7 } else { value }));
+            values.step_by(step).for_each(|value| set.insert(if self == Field::Weekday { value % 7 } else { value }));
             start += item.len() + 1;
         }
         Ok(set)
@@ -138,10 +130,7 @@ impl Field {
                     }
                     Field::Day | Field::Month | Field::Weekday => format!("name the {} that you mean", self.plural()),
                 };
-                Err((
-                    format!("the step `{step}` is too long for its range of {}", self.plural()),
-                    help,
-                ))
+                Err((format!("the step `{step}` is too long for its range of {}", self.plural()), help))
             }
             Some(_) | None => Err((
                 format!("`{text}` is no step of {}", self.plural()),
