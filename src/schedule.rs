@@ -166,3 +166,6 @@ impl Schedule {
         jitter::spread(due, job, self.jitter)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,33 +29,17 @@ fn interval(cron: &Cron, rules: &TimeZone, after: Timestamp) -> Option<Timestamp
 
 /// Walks the local times that the expression names and resolves each; their order is that of their instants.
 fn fixed(cron: &Cron, rules: &TimeZone, after: Timestamp) -> Option<Timestamp> {
-    let mut local = cron.first_from(first_unseen(rules, after)?)?;
+    // Local times up to this one lie at or before `after`, also where the clock jumps. Those behind it may do so too, in
+    // the second pass of a repeated hour; the walk steps over them, which ends with the hour.
+    let shown = rules.to_datetime(after).with().subsec_nanosecond(0).build().ok()?;
+    let mut local = shown;
     loop {
+        local = cron.first_from(local.checked_add(1.second()).ok()?)?;
         let due = zone::first_instant(rules, local)?;
         if due > after {
             return Some(due);
         }
-        // A jump right behind another one; the calendar has few of these, and each is a few hours long.
-        local = cron.first_from(local.checked_add(1.second()).ok()?)?;
     }
-}
-
-/// Returns the earliest whole local second that no clock of the zone has shown up to and including `after`: in the
-/// second pass of a repeated hour that is the hour's end, everywhere else the second after the local time.
-fn first_unseen(rules: &TimeZone, after: Timestamp) -> Option<DateTime> {
-    let offset = rules.to_offset(after);
-    let local = offset.to_datetime(after);
-    if let Some((first, second)) = zone::repeated_at(rules, local)
-        && offset == second
-    {
-        // `preceding` is exclusive, and `after` may be the very instant at which the clock was set back.
-        let until = after.checked_add(1.nanosecond()).ok()?;
-        if let Some(jump) = rules.preceding(until).find(|jump| jump.offset() == second) {
-            return Some(first.to_datetime(jump.timestamp()));
-        }
-    }
-    let whole = local.with().subsec_nanosecond(0).build().ok()?;
-    whole.checked_add(1.second()).ok()
 }
 
 /// Returns the first whole second after `after`.

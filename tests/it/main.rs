@@ -7,4 +7,5 @@ mod support {
 }
 
 mod fuzz;
+mod schedule;
 mod tidy;
