@@ -133,7 +133,7 @@ impl fmt::Display for BadClassName {
 
 impl core::error::Error for BadClassName {}
 
-const fn is_kebab_case(name: &[u8]) -> bool {
+pub(crate) const fn is_kebab_case(name: &[u8]) -> bool {
     if name.is_empty() || name.len() > 64 || !name[0].is_ascii_lowercase() {
         return false;
     }

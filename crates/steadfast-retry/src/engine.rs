@@ -387,7 +387,7 @@ impl RunState {
             Some((_, rule)) if rule.free => {
                 ledger.free_in_a_row = ledger.free_in_a_row.saturating_add(1);
                 let of = rule.attempts.unwrap_or(policy.limits().free_guard);
-                return Account::Free { in_a_row: ledger.free_in_a_row, of };
+                Account::Free { in_a_row: ledger.free_in_a_row, of }
             }
             Some((index, Rule { attempts: Some(of), .. })) => {
                 ledger.free_in_a_row = 0;

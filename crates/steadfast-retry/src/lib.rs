@@ -31,6 +31,8 @@ mod moment;
 mod outcome;
 mod policy;
 mod rule;
+#[cfg(feature = "toml")]
+pub mod table;
 
 pub use attempt_no::AttemptNo;
 pub use because::{Account, Because, Cause, DelaySource, RuleRef};

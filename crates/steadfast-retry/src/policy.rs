@@ -49,7 +49,6 @@ impl Policy {
     };
 
     /// Starts a policy with the defaults.
-    #[must_use]
     pub fn named(name: impl Into<Cow<'static, str>>) -> PolicyBuilder {
         PolicyBuilder { policy: Self { name: name.into(), ..Self::DEFAULT } }
     }
@@ -225,18 +224,12 @@ impl PolicyBuilder {
         if limits.attempt_timeout.is_some_and(|timeout| timeout.is_zero()) {
             return bad("attempt-timeout", "a timeout of zero would end every attempt at once");
         }
+        if policy.catch.len() > MOST_RULES {
+            return bad("catch", "a policy holds at most 1,000 rules");
+        }
         for rule in policy.catch.iter() {
-            if rule.classes.is_empty() {
-                return bad("class", "a rule without a class would catch nothing");
-            }
-            if rule.attempts == Some(0) {
-                return bad(
-                    "attempts",
-                    "a rule's attempts counts failures, so the least is 1; to end the run at once, say `stop = true`",
-                );
-            }
-            if rule.stops && (rule.attempts.is_some() || rule.delay.is_some() || rule.free) {
-                return bad("stop", "a rule that stops the run needs no attempts, delay or free");
+            if let Err((key, why)) = rule.check() {
+                return bad(key, why);
             }
         }
         if policy.finally.iter().any(|finalizer| finalizer.attempts == 0) {
@@ -245,6 +238,9 @@ impl PolicyBuilder {
         Ok(policy)
     }
 }
+
+/// More would be a mistake of a program that writes policies, and every failure asks the rules one after another.
+const MOST_RULES: usize = 1_000;
 
 /// A policy that could never end, never begin, or holds a rule that could never matter.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -99,6 +99,21 @@ impl Rule {
         self
     }
 
+    /// Finds what could never matter in it: the key and the reason.
+    pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        if self.classes.is_empty() {
+            return Err(("class", "a rule without a class would catch nothing"));
+        }
+        if self.attempts == Some(0) {
+            let why = "a rule's attempts counts failures, so the least is 1; to end the run at once, say `stop = true`";
+            return Err(("attempts", why));
+        }
+        if self.stops && (self.attempts.is_some() || self.delay.is_some() || self.free) {
+            return Err(("stop", "a rule that stops the run needs no attempts, delay or free"));
+        }
+        Ok(())
+    }
+
     /// Says whether it catches a class.
     #[must_use]
     pub fn matches(&self, class: &Class) -> bool {
