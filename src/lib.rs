@@ -1,3 +1,4 @@
 //! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
 
+pub mod evidence;
 pub mod ids;
