@@ -1,4 +1,5 @@
 //! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
 
+pub mod dispatch;
 pub mod evidence;
 pub mod ids;
