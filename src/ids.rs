@@ -25,41 +25,81 @@ impl FromStr for RunId {
     }
 }
 
-/// The secret of one start: 128 random bits that the claim, the process and its exit record share.
-///
-/// A number may be decided, voided after a crash and seen again in a late report; a token is never thrown twice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(pub u128);
+/// Declares a number that is written in hexadecimal.
+macro_rules! hexadecimal {
+    ($(#[$about:meta])* $name:ident($bits:ty), $digits:literal) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $bits);
 
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!("{:0", $digits, "x}"), self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = std::num::ParseIntError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                <$bits>::from_str_radix(text, 16).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
 
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token({self})")
-    }
+hexadecimal! {
+    /// The secret of one start: 128 random bits that the claim, the process and its exit record share.
+    ///
+    /// A number may be decided, voided after a crash and seen again in a late report; a token is never thrown twice.
+    Token(u128), "32"
 }
 
-impl FromStr for Token {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        u128::from_str_radix(text, 16).map(Self)
-    }
+hexadecimal! {
+    /// The id of a trace, as in W3C Trace Context: one trace holds a run and its retries.
+    TraceId(u128), "32"
 }
 
-impl Serialize for Token {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
+hexadecimal! {
+    /// The id of a span within a trace.
+    SpanId(u64), "16"
 }
 
-impl<'de> Deserialize<'de> for Token {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+hexadecimal! {
+    /// The id of a shim: random, and the name of its folder.
+    ShimId(u64), "16"
+}
+
+hexadecimal! {
+    /// The first 128 bits of a text's SHA-256: what a run calls its definition by.
+    Digest(u128), "32"
+}
+
+impl Digest {
+    /// Computes the digest of a text.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        use sha2::Digest as _;
+        let hash = sha2::Sha256::digest(text.as_bytes());
+        Self(hash.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte)))
     }
 }
 

@@ -3,3 +3,5 @@
 pub mod dispatch;
 pub mod evidence;
 pub mod ids;
+pub mod journal;
+pub mod store;
