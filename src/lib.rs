@@ -3,5 +3,6 @@
 pub mod dispatch;
 pub mod evidence;
 pub mod ids;
+pub mod job;
 pub mod journal;
 pub mod store;
