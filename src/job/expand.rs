@@ -91,7 +91,7 @@ impl Values {
 }
 
 impl Definition {
-    /// Gathers the values of one attempt: the point's, the parameters' (given or default), the runner's.
+    /// Gathers the values of one attempt: the point's, the parameters' (given, or the default, or empty), the runner's.
     ///
     /// # Errors
     ///
@@ -134,7 +134,9 @@ impl Definition {
                     values.insert(name.clone(), value.clone());
                 }
                 None if parameter.required => return Err(Missing::Required(name.clone())),
-                None => {}
+                None => {
+                    values.insert(name.clone(), String::new());
+                }
             }
         }
         values.extend(point.into_iter().flat_map(|point| point.values.iter().cloned()));
