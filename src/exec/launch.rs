@@ -1,0 +1,196 @@
+//! The order to start a program, complete.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Start;
+
+/// Everything a shim must know to run one program and to end it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// Whose start this is.
+    pub start: Start,
+    /// The program and its arguments. A name without a slash is looked for on the `PATH` of `env`.
+    pub argv: Vec<String>,
+    /// The whole environment. The shim adds `STEADFAST_TOKEN` and, with `notify`, the socket's address.
+    pub env: BTreeMap<String, String>,
+    /// The folder that the program starts in.
+    pub workdir: PathBuf,
+    /// Where its output goes.
+    pub output: Output,
+    /// How it is watched and ended.
+    pub watch: Watch,
+    /// Which kind of shim holds it.
+    pub shim: ShimKind,
+    /// What the kernel holds it to. Only in a shim of its own.
+    #[serde(default, skip_serializing_if = "ResourceLimits::is_empty")]
+    pub limits: ResourceLimits,
+    /// Whether the program gets a socket to report on.
+    pub notify: bool,
+}
+
+/// How a program is watched and ended: what is left to know once it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The time that it may take, counted on the boot clock from its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Duration>,
+    /// How it is stopped.
+    #[serde(default)]
+    pub stop: StopLadder,
+    /// What happens to processes that it leaves behind.
+    #[serde(default)]
+    pub leftovers: Leftovers,
+}
+
+/// Which kind of shim holds a program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShimKind {
+    /// One that is shared with other plain commands.
+    #[default]
+    Pool,
+    /// One of its own: for limits, a terminal, a cgroup, and for whatever once left survivors.
+    Own,
+}
+
+/// What happens to processes that outlive the program that started them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leftovers {
+    /// They are stopped by the ladder before the attempt counts as over.
+    #[default]
+    Stop,
+    /// They are written down and let go.
+    Leave,
+}
+
+/// The steps of stopping, each with the time that it gives.
+///
+/// The whole group is never the first to get TERM: that kills the data loaders of a training run and with them its
+/// emergency checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StopLadder {
+    /// The file that appears when the program is asked to end, for programs that look for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// The time after the file has appeared and before TERM goes to the leader.
+    pub ask: Duration,
+    /// The time between TERM to the leader and TERM to all.
+    pub leader: Duration,
+    /// The time between TERM to all and KILL.
+    pub all: Duration,
+    /// How much longer all steps together may last because the program asks by `EXTEND_TIMEOUT_USEC`.
+    pub extend: Duration,
+}
+
+impl Default for StopLadder {
+    fn default() -> Self {
+        Self {
+            file: None,
+            ask: Duration::ZERO,
+            leader: Duration::from_secs(10),
+            all: Duration::from_secs(5),
+            extend: Duration::ZERO,
+        }
+    }
+}
+
+/// A step of the [`StopLadder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rung {
+    /// The stop file, and `STOPPING=1` to whoever has reported from an address.
+    Ask,
+    /// TERM to the first process.
+    Leader,
+    /// TERM to every process.
+    All,
+    /// KILL to every process, again and again until none is left.
+    Kill,
+}
+
+/// Where a program's output goes, and how much of it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// How it is captured.
+    pub mode: OutputMode,
+    /// The log's path without its ending: `.log` holds the bytes, `.index` their times. No output, no file.
+    pub base: PathBuf,
+    /// The bytes kept on disk: the first part and the last.
+    pub cap_bytes: u64,
+    /// The bytes of the disk that logs must leave free; below, the cap shrinks.
+    #[serde(default)]
+    pub reserve_bytes: u64,
+}
+
+impl Output {
+    /// The cap where none is given.
+    pub const DEFAULT_CAP: u64 = 64 * 1024 * 1024;
+
+    /// Captures by pipes into a log at `base`, up to the default cap.
+    #[must_use]
+    pub fn piped(base: impl Into<PathBuf>) -> Self {
+        Self {
+            mode: OutputMode::Pipe,
+            base: base.into(),
+            cap_bytes: Self::DEFAULT_CAP,
+            reserve_bytes: 0,
+        }
+    }
+}
+
+/// How output is captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputMode {
+    /// Two pipes that the shim reads: a time for each chunk, and a script cannot truncate the log.
+    #[default]
+    Pipe,
+    /// The program writes into the log itself, which then survives even the shim.
+    File,
+    /// A terminal of 80 by 24. Only in a shim of its own.
+    Pty,
+}
+
+/// What the kernel holds a program to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResourceLimits {
+    /// The cgroup (version 2) under which the program gets one of its own, if the machine delegates one to us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<PathBuf>,
+    /// Memory of all its processes together, bytes. Needs a cgroup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// The number of its processes and threads. Needs a cgroup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u64>,
+    /// Address space of each process, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address_space_bytes: Option<u64>,
+    /// Open files of each process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
+    /// Size of a core file, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub core_bytes: Option<u64>,
+    /// Size of any file that it writes, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<u64>,
+    /// Processor time of each process, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<u64>,
+}
+
+impl ResourceLimits {
+    /// Says whether nothing is limited.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
