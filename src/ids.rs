@@ -136,6 +136,12 @@ impl fmt::Display for Piece {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadPiece(String);
 
+impl BadPiece {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl fmt::Display for BadPiece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` names no attempt (`3`) or finalizer (`f0.1`, `a3.f0.1`)", self.0)
