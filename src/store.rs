@@ -122,6 +122,8 @@ pub struct Queued {
 /// What a daemon must know to go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
+    /// The number of the journal's newest entry, zero if there is none.
+    pub newest_seq: u64,
     /// The number of the newest run, zero if there is none.
     pub newest_run: u64,
     /// Runs that have begun and are not over, oldest first, with all their entries.
