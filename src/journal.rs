@@ -145,7 +145,7 @@ pub struct Opening {
     pub by: String,
     /// Higher goes first.
     pub priority: i32,
-    /// The group whose slots it needs, empty for none.
+    /// The lane that it waits in, `group/job`; the part before the stroke is empty without a group.
     pub lane: String,
     /// The caller's key: a second start with the same key is the same run.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,1 +1,3 @@
-//! it
+//! The tests that need a disk, a process or a server.
+
+mod store;
