@@ -9,6 +9,7 @@ pub mod ids;
 pub mod job;
 pub mod journal;
 pub mod launch;
+pub mod observe;
 pub mod schedule;
 pub mod shim;
 pub mod state;

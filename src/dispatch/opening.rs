@@ -166,7 +166,7 @@ impl Dispatcher {
             classes: self.classes.0,
             point: None,
             parameters: BTreeMap::new(),
-            trigger: Trigger::After { jobs },
+            trigger: Trigger::Skipped { jobs },
             by: "after".to_owned(),
             priority: job.priority,
             lane: lane_of(job.group.as_deref(), &job.name),
@@ -180,7 +180,7 @@ impl Dispatcher {
         };
         self.write(hour, run, Happened::Opened(Box::new(opening)));
         self.write(hour, run, Happened::Closed { ending: Ending::Skipped, because: Some(because) });
-        self.book.skipped(name, run);
+        self.book.skipped(hour.at, name, run);
         self.job_ended(hour, name, false);
     }
 
