@@ -58,6 +58,8 @@
 //! **From a file** (feature `toml`): the same policy as a table, so that whoever runs the program decides; mistakes are told all at once,
 //! with line, column and remedy. See the module `table`.
 //!
+//! **Before it is used**, a [`Forecast`] shows the timeline that a policy gives, and what its author may not have meant.
+//!
 //! **In tests** a [`world::VirtualWorld`] takes the place of the clock: three hours of delays pass in no time.
 //!
 //! # Features
@@ -106,6 +108,7 @@ mod dice;
 mod duration;
 mod engine;
 mod finalizer;
+mod forecast;
 mod ledger;
 mod limits;
 mod macros;
@@ -130,6 +133,7 @@ pub use dice::Dice;
 pub use duration::{BadDuration, Pretty, parse_duration};
 pub use engine::{Decision, Event, OutOfOrder, RunState};
 pub use finalizer::{Finalizer, On};
+pub use forecast::{End, Expected, Forecast, Row, Three};
 pub use ledger::Ledger;
 pub use limits::{AttemptLimit, Limits};
 pub use moment::Moment;
