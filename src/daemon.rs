@@ -22,6 +22,7 @@ mod door;
 mod gather;
 mod loading;
 mod lookup;
+mod manager;
 mod perform;
 mod turn;
 

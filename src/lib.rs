@@ -1,6 +1,7 @@
 //! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
 
 pub mod clock;
+pub mod daemon;
 pub mod dispatch;
 pub mod evidence;
 pub mod exec;

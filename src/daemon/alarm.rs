@@ -25,7 +25,7 @@ impl Alarm {
     pub(super) fn new() -> io::Result<Self> {
         let make = |clock| -> io::Result<AsyncFd<OwnedFd>> {
             let timer = timerfd_create(clock, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-            AsyncFd::new(timer)
+            crate::sys::ready::watched(timer)
         };
         let alarm = Self { wake: make(TimerfdClockId::Boottime)?, wall: make(TimerfdClockId::Realtime)? };
         alarm.listen_to_the_wall()?;

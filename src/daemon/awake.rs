@@ -20,6 +20,7 @@ use super::alarm::Alarm;
 use super::door::Door;
 use super::loading::{self, Files};
 use super::lookup::{Lookup, TermsByDigest, terms_of};
+use super::manager;
 use super::perform::Show;
 use super::turn::{Ears, Loop};
 use super::{Served, Settings};
@@ -92,7 +93,7 @@ impl Signals {
 /// Returns [`ServeError`] if it could not begin; nothing was started then.
 pub async fn serve(
     settings: Settings,
-    observers: Vec<Box<dyn Observer + Send>>,
+    observers: Vec<Arc<dyn Observer>>,
     open: impl FnOnce(Door) -> std::io::Result<()>,
 ) -> Result<Served, ServeError> {
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
@@ -102,7 +103,7 @@ pub async fn serve(
     let birth = store::Birth { store: random_name(), at: clock.moment() };
     let mut store = Sqlite::open(state.root(), birth)?;
     let recovered = store.recover()?;
-    let name = store.name()?;
+    let name = store.recall("store")?.unwrap_or_default().chars().take(12).collect();
     let terms = terms(&mut store, &recovered)?;
     let signals = Signals::listen().map_err(|error| ServeError::Io("signals cannot be heard", error))?;
     let alarm = Alarm::new().map_err(|error| ServeError::Io("no timer can be had", error))?;
@@ -116,7 +117,7 @@ pub async fn serve(
     let site = Site {
         folder: state.shims(),
         program: own_program(),
-        boot: BootId::current(),
+        boot: BootId::current().map_err(|error| ServeError::Io("the boot id cannot be read", error))?,
         marks: recovered.marks.iter().copied().collect(),
     };
     let next_seq = recovered.newest_seq + 1;
@@ -156,7 +157,7 @@ pub async fn serve(
     open(door).map_err(|error| ServeError::Io("the socket cannot be opened", error))?;
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
-    crate::trace::notify_ready();
+    manager::ready();
     let why = turning.turn(Ears { asks, reports, written, signals }).await;
     Ok(match why {
         dispatch::Exit::Stopped => Served::Stopped,
@@ -201,7 +202,7 @@ fn dispatch_settings(settings: &Settings, state: &StateDir, store: String) -> di
         attempts: state.attempts(),
         store,
         log_reserve_bytes: LOG_RESERVE_BYTES,
-        cgroup: crate::sys::cgroup::delegated(),
+        cgroup: crate::shim::delegated(),
     };
     dispatch::Settings { slots: settings.slots, until_idle: settings.until_idle, surroundings }
 }

@@ -2,7 +2,8 @@
 
 use crate::dispatch::Ended;
 use crate::evidence::{Act, Classes, EXCERPT_BYTES, Evidence, Fact, HostEvent, OomScope, Part, Progress, Stream};
-use crate::exec::{self, Exit, Log, Status};
+use crate::exec::log::{self, Log};
+use crate::exec::{self, Exit, Status};
 use crate::journal::{Mark, Usage};
 use crate::launch::Watch;
 
@@ -77,8 +78,8 @@ fn output(exit: &Exit, classes: &Classes) -> Vec<Fact> {
     let texts: Vec<(Stream, Vec<u8>)> = [head, tail]
         .into_iter()
         .flat_map(|range| {
-            let err = (Stream::Stderr, bytes(&log, range.clone(), |stream| stream == exec::Stream::Err));
-            let out = (Stream::Stdout, bytes(&log, range, |stream| matches!(stream, exec::Stream::Out | exec::Stream::Mixed)));
+            let err = (Stream::Stderr, bytes(&log, range.clone(), |stream| stream == log::Stream::Err));
+            let out = (Stream::Stdout, bytes(&log, range, |stream| matches!(stream, log::Stream::Out | log::Stream::Mixed)));
             [err, out]
         })
         .collect();
@@ -87,13 +88,13 @@ fn output(exit: &Exit, classes: &Classes) -> Vec<Fact> {
 }
 
 /// Reads what some streams wrote within a range of a log. What cannot be read is left out: a log is no evidence of success.
-fn bytes(log: &Log, range: std::ops::Range<u64>, wanted: impl Fn(exec::Stream) -> bool) -> Vec<u8> {
+fn bytes(whole: &Log, range: std::ops::Range<u64>, wanted: impl Fn(log::Stream) -> bool) -> Vec<u8> {
     let mut text = Vec::new();
-    for chunk in log.chunks().iter().filter(|chunk| wanted(chunk.stream)) {
+    for chunk in whole.chunks().iter().filter(|chunk| wanted(chunk.stream)) {
         let (from, to) = (chunk.offset.max(range.start), chunk.end().min(range.end));
         if from < to {
             let mut piece = vec![0; (to - from) as usize];
-            let read = log.read_at(from, &mut piece).unwrap_or(0);
+            let read = whole.read_at(from, &mut piece).unwrap_or(0);
             text.extend_from_slice(&piece[..read]);
         }
     }
@@ -107,6 +108,6 @@ fn usage(exit: &Exit) -> Usage {
         peak_bytes: exit.usage.max_rss_kib * 1024,
         output_bytes: exit.output.bytes,
         dropped_bytes: exit.output.dropped_bytes,
-        survivors: exit.survivors.iter().map(|survivor| format!("{} ({})", survivor.name, survivor.who)).collect(),
+        survivors: exit.survivors.iter().map(|survivor| format!("{} ({})", survivor.name, survivor.who.pid)).collect(),
     }
 }

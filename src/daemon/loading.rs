@@ -9,8 +9,9 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use crate::dispatch::{Input, Loaded};
-use crate::job::{Config, Difference, Reader};
+use crate::job::{Config, Reader, Rendering};
 
+use super::manager;
 use super::turn::Loop;
 
 /// The files that a daemon was given.
@@ -31,7 +32,10 @@ impl Files {
     /// Watches the folders of the given paths: editors replace files, and a file of its own would be lost sight of.
     pub(super) fn watch(paths: &[PathBuf], watch: bool) -> Self {
         let (touch, touched) = mpsc::unbounded_channel();
-        let tell = move |_: notify::Result<notify::Event>| drop(touch.send(()));
+        let tell = move |_: notify::Result<notify::Event>| {
+            // Nobody hears any more when the daemon goes.
+            let _ = touch.send(());
+        };
         let mut watcher = if watch { notify::recommended_watcher(tell).ok() } else { None };
         for path in paths {
             let (folder, mode) = if path.is_dir() {
@@ -80,13 +84,13 @@ impl Loop {
 
     /// Reads the files again. A mistake anywhere leaves everything as it was.
     pub(super) fn reload(&mut self) -> Result<String, String> {
-        crate::trace::notify_reloading();
+        manager::reloading();
         self.files.seen = stamps(self.paths());
         let read = read(self.paths(), true);
-        crate::trace::notify_ready();
+        manager::ready();
         match read {
             Ok(config) => {
-                let difference = Difference::between(self.dispatcher.config(), &config).to_string();
+                let difference = Config::difference(self.dispatcher.config(), &config).to_string();
                 self.files.refused = None;
                 self.load(Arc::new(config), difference.clone());
                 Ok(difference)
@@ -129,8 +133,16 @@ impl Loop {
 
 /// Reads files; all mistakes come as one text.
 pub(super) fn read(paths: &[PathBuf], strict: bool) -> Result<Config, String> {
-    let reader = if strict { Reader::new().strict_newline() } else { Reader::new() };
-    reader.read(paths).map_err(|mistakes| mistakes.to_string())
+    let reader = Reader::new().strict_newline(strict).trust_only(rustix::process::getuid().as_raw());
+    match reader.read(paths).into_result() {
+        Ok((config, warnings)) => {
+            for warning in warnings {
+                tracing::warn!(target: "steadfast::daemon", "{warning}");
+            }
+            Ok(config)
+        }
+        Err(mistakes) => Err(Rendering::default().show_all(&mistakes)),
+    }
 }
 
 fn stamps(paths: &[PathBuf]) -> Stamps {

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::dispatch::{BatchId, Effect, Input};
-use crate::exec::{Fate, Hands, Notice, Report, Rung};
+use crate::exec::{Fate, Hands, Notice, Report};
 use crate::failpoint;
 use crate::journal::{Entry, Mark, Told};
-use crate::launch::{Expected, Start};
+use crate::launch::{Expected, Rung, Start};
 use crate::observe::Observer;
 use crate::store;
 
@@ -17,16 +17,16 @@ use super::turn::Loop;
 
 /// Entries that are on their way to the disk, and who is shown them when they are there.
 pub(super) struct Show {
-    waiting: VecDeque<(BatchId, Arc<[Entry]>)>,
-    observers: Vec<Box<dyn Observer + Send>>,
+    waiting: VecDeque<(BatchId, Vec<Arc<Entry>>)>,
+    observers: Vec<Arc<dyn Observer>>,
 }
 
 impl Show {
-    pub(super) fn to(observers: Vec<Box<dyn Observer + Send>>) -> Self {
+    pub(super) fn to(observers: Vec<Arc<dyn Observer>>) -> Self {
         Self { waiting: VecDeque::new(), observers }
     }
 
-    fn when_durable(&mut self, id: BatchId, entries: Arc<[Entry]>) {
+    fn when_durable(&mut self, id: BatchId, entries: Vec<Arc<Entry>>) {
         self.waiting.push_back((id, entries));
     }
 
@@ -35,8 +35,8 @@ impl Show {
         let mut settled = Vec::new();
         while self.waiting.front().is_some_and(|(waiting, _)| *waiting <= id) {
             let (_, entries) = self.waiting.pop_front().expect("the front was just seen");
-            for entry in entries.iter() {
-                self.observers.iter_mut().for_each(|observer| observer.seen(*seq, entry));
+            for entry in &entries {
+                self.observers.iter().for_each(|observer| observer.seen(*seq, entry));
                 *seq += 1;
                 settled.extend(entry.mark());
             }
@@ -56,7 +56,7 @@ impl Loop {
         match effect {
             Effect::Append { id, batch } => {
                 failpoint!("daemon::append::before");
-                self.show.when_durable(id, batch.entries.iter().cloned().collect());
+                self.show.when_durable(id, batch.entries.iter().cloned().map(Arc::new).collect());
                 self.writer.submit(self.epoch, id.0, batch);
             }
             Effect::Launch(launch) => {
@@ -161,7 +161,8 @@ impl Loop {
     /// Takes the writer's word.
     pub(super) fn written(&mut self, word: store::Report) {
         match word {
-            store::Report::Durable { through } => {
+            store::Report::Durable { epoch, .. } if epoch != self.epoch => {}
+            store::Report::Durable { through, .. } => {
                 let id = BatchId(through);
                 for mark in self.show.now(id, &mut self.next_seq) {
                     if let (Some(hands), Some(start)) = (&self.hands, self.ends.remove(&mark)) {
@@ -170,6 +171,7 @@ impl Loop {
                 }
                 self.hear(Input::Durable(id));
             }
+            store::Report::Failed { epoch, .. } if epoch != self.epoch => {}
             store::Report::Failed { error, .. } => self.degrade(error.to_string()),
             store::Report::Probed(result) => self.probed(result),
         }

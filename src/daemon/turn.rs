@@ -21,6 +21,7 @@ use super::degraded::Degraded;
 use super::door::{Ask, Reply, Status, Target};
 use super::loading::Files;
 use super::lookup::Lookup;
+use super::manager;
 use super::perform::Show;
 
 /// Everything the loop holds.
@@ -81,10 +82,7 @@ impl Loop {
                         self.report(report);
                     }
                 }
-                ask = ears.asks.recv() => match ask {
-                    Some(ask) => self.asked(ask),
-                    None => self.hear(Input::Stop { take_jobs: self.settings.stop_jobs }),
-                },
+                Some(ask) = ears.asks.recv() => self.asked(ask),
                 () = self.alarm.rings() => self.rung(),
                 word = ears.signals.next() => self.signalled(word),
                 () = self.files.changed() => self.files_changed(),
@@ -137,7 +135,7 @@ impl Loop {
 
     /// Begins to stop. A degraded daemon cannot write that it stops; its successor treats it as a crash.
     pub(super) fn stop(&mut self, take_jobs: bool) {
-        crate::trace::notify_stopping();
+        manager::stopping();
         if self.degraded.is_some() {
             self.ended = Some(Exit::Stopped);
         } else {
