@@ -269,7 +269,7 @@ pub struct Usage {
 }
 
 /// Up to where a shim's records are settled: the daemon commits it with the entries that settle them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark {
     /// The shim.
     pub shim: ShimId,

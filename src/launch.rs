@@ -1,12 +1,16 @@
 //! The order to start a program, complete.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Piece, RunId, Token};
+use steadfast_retry::AttemptNo;
+
+use crate::ids::{BadPiece, Piece, RunId, Token};
 
 /// Everything a shim must know to run one program and to end it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,6 +194,17 @@ impl ResourceLimits {
     }
 }
 
+/// A start of which the store knows no end, for a daemon that comes after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Which.
+    pub start: Start,
+    /// How it is watched, in case that its shim is gone.
+    pub watch: Watch,
+    /// Where its output goes, for the same case.
+    pub output: Output,
+}
+
 /// One start of one program: which run, which process of it, and the secret of this very start.
 ///
 /// Its text, `12-3-00ff…`, is the name of its claim file.
@@ -201,4 +216,31 @@ pub struct Start {
     pub piece: Piece,
     /// What no other start has.
     pub token: Token,
+}
+
+impl Start {
+    /// Names the start of an attempt.
+    #[must_use]
+    pub const fn of_attempt(run: RunId, number: AttemptNo, token: Token) -> Self {
+        Self { run, piece: Piece::Attempt(number), token }
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.run, self.piece, self.token)
+    }
+}
+
+impl FromStr for Start {
+    type Err = BadPiece;
+
+    fn from_str(text: &str) -> Result<Self, BadPiece> {
+        let read = || {
+            let (rest, token) = text.rsplit_once('-')?;
+            let (run, piece) = rest.split_once('-')?;
+            Some(Self { run: run.parse().ok()?, piece: piece.parse().ok()?, token: token.parse().ok()? })
+        };
+        read().ok_or_else(|| BadPiece::new(text))
+    }
 }

@@ -16,7 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use steadfast_retry::{Ending, Moment};
 
-use crate::ids::{Digest, Piece, RunId, ShimId, Token};
+use crate::ids::{Digest, RunId, ShimId};
 use crate::journal::{Entry, Opening, Sweep};
 
 /// A place that keeps entries.
@@ -122,6 +122,8 @@ pub struct Queued {
 /// What a daemon must know to go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
+    /// The number of the journal's newest entry, zero if there is none.
+    pub newest_seq: u64,
     /// The number of the newest run, zero if there is none.
     pub newest_run: u64,
     /// Runs that have begun and are not over, oldest first, with all their entries.
@@ -181,17 +183,6 @@ pub struct SweepRecord {
     pub succeeded: u32,
     /// How many ended otherwise.
     pub failed: u32,
-}
-
-/// A start that was announced, for which a recovering daemon asks the hands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Announced {
-    /// The run.
-    pub run: RunId,
-    /// Which process.
-    pub piece: Piece,
-    /// The secret of the start.
-    pub token: Token,
 }
 
 /// Why the store could not do its work. Nothing was written.

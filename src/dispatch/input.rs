@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -106,7 +106,7 @@ pub enum Input {
         /// The next runs of it.
         rows: Vec<Queued>,
         /// What they were opened with, by the digests of definition and classes.
-        terms: Vec<((Digest, Digest), Terms)>,
+        terms: HashMap<(Digest, Digest), Terms>,
     },
     /// No new attempt is to begin from now on (or they may again).
     Drain(bool),
