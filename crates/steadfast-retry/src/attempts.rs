@@ -180,35 +180,37 @@ impl<'p, W: World, F: Finally> Attempts<'p, W, F> {
     }
 
     /// Asks the engine what follows a failure: a delay, or `None` if the run is over.
-    #[cold]
+    ///
+    /// The session travels by value into the cold part and back. So nothing points to these attempts, and a call that succeeds at once
+    /// keeps them in registers.
+    #[inline(always)]
     pub(crate) fn fail(&mut self, failure: Failure, text: String) -> Option<Duration> {
         let at = self.world.now();
-        let (policy, began, world) = (self.policy, self.began, &self.world);
-        let session = self.session.get_or_insert_with(|| Session::open(policy, began, at, world.seed()));
-        if !self.is_open {
-            session.refuse();
-            return None;
-        }
-        self.watch.failed(session.number(), &failure, &text);
-        let delay = session.failed(policy, at, failure, text);
-        if let Some(delay) = delay {
-            self.watch.waits(session.number(), delay, &session.because);
-        }
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => Session::open(self.policy, self.began, at, self.world.seed()),
+        };
+        let (session, delay) = session.failed(self.policy, at, self.is_open, failure, text);
+        self.watch.failed(&session, delay);
+        self.session = Some(session);
         delay
     }
 
     /// Goes on after the delay; `false` if the deadline passed meanwhile.
+    #[inline(always)]
     pub(crate) fn resume(&mut self, delay: Duration) -> bool {
-        let Some(session) = &mut self.session else { return false };
+        let Some(mut session) = self.session.take() else { return false };
         let at = if delay.is_zero() { session.last_ended } else { self.world.now() };
-        session.waited = session.waited.saturating_add(delay);
-        let goes_on = session.resume(self.policy, at);
+        let goes_on;
+        (session, goes_on) = session.resumed(self.policy, at, delay);
         if goes_on {
             self.watch.began(session.number());
         }
+        self.session = Some(session);
         goes_on
     }
 
+    #[inline(always)]
     pub(crate) fn give_up<E>(&mut self, last: Option<E>) -> GaveUp<E> {
         let ending = self.session.as_ref().map_or(Ending::GaveUp, |session| session.ending);
         self.close(ending);
@@ -218,6 +220,7 @@ impl<'p, W: World, F: Finally> Attempts<'p, W, F> {
     }
 
     /// What the macro's hook before a delay is told.
+    #[inline]
     pub(crate) fn upcoming(&self, delay: Duration) -> Option<Upcoming<'_>> {
         self.session.as_deref().map(|session| Upcoming { session, delay })
     }
@@ -229,6 +232,7 @@ impl<'p, W: World, F: Finally> Attempts<'p, W, F> {
 
 impl<W: Blocking, F: Finally> Attempts<'_, W, F> {
     /// Waits on this thread; a delay of zero touches no timer.
+    #[inline(always)]
     pub(crate) fn sleep(&self, delay: Duration) {
         if !delay.is_zero() {
             self.world.sleep(delay);
@@ -243,6 +247,7 @@ impl<W: Async, F: Finally> Attempts<'_, W, F> {
         self.attempt().limit().map(|limit| self.world.timer(limit))
     }
 
+    #[inline]
     pub(crate) fn delay_timer(&self, delay: Duration) -> Waiting<W::Timer> {
         Waiting::new((!delay.is_zero()).then(|| self.world.timer(delay)))
     }

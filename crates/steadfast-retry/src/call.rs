@@ -70,7 +70,7 @@ impl<W, C, B, F, L> Options<W, C, B, F, L> {
         Options { world, classify, before_sleep, finally, else_with: Else(fallback) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn begin(self, policy: &Policy) -> Call<'_, W, C, B, F, L>
     where
         W: World,
@@ -92,7 +92,7 @@ pub trait FindClass<E> {
 pub struct OwnClass;
 
 impl<E: Classify> FindClass<E> for OwnClass {
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, error: &E) -> Failure {
         error.classify()
     }
@@ -103,7 +103,7 @@ impl<E: Classify> FindClass<E> for OwnClass {
 pub struct By<C, V>(C, PhantomData<fn() -> V>);
 
 impl<E, V: Into<Failure>, C: FnMut(&E) -> V> FindClass<E> for By<C, V> {
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, error: &E) -> Failure {
         (self.0)(error).into()
     }
@@ -118,7 +118,7 @@ pub trait BeforeSleep {
 pub struct NoHook;
 
 impl BeforeSleep for NoHook {
-    #[inline]
+    #[inline(always)]
     fn told(&mut self, _: &Upcoming<'_>) {}
 }
 
@@ -126,7 +126,7 @@ impl BeforeSleep for NoHook {
 pub struct Hook<B>(B);
 
 impl<B: FnMut(&Upcoming<'_>)> BeforeSleep for Hook<B> {
-    #[inline]
+    #[inline(always)]
     fn told(&mut self, upcoming: &Upcoming<'_>) {
         (self.0)(upcoming);
     }
@@ -197,7 +197,7 @@ pub struct Owed<T, E> {
 pub struct WasCut<T, E>(PhantomData<fn() -> (T, E)>);
 
 impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
-    #[inline]
+    #[inline(always)]
     pub fn attempt(&self) -> Attempt {
         self.attempts.attempt()
     }
@@ -209,7 +209,7 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
     }
 
     /// Ends the call with a value.
-    #[inline]
+    #[inline(always)]
     pub fn succeeded<T, E>(self, value: T) -> L::Output
     where
         L: Conclude<T, E>,
@@ -219,7 +219,7 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
     }
 
     /// Takes a failure: the delay that is owed, or `None` if the run is over.
-    #[cold]
+    #[inline(always)]
     pub fn failed<T, E: fmt::Display>(&mut self, error: &E) -> Option<Owed<T, E>>
     where
         C: FindClass<E>,
@@ -230,7 +230,7 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
     }
 
     /// Takes the cut of an async attempt as a failure of the class `timeout`; an error if the run is over.
-    #[cold]
+    #[inline]
     pub fn was_cut<T, E>(&mut self, _: WasCut<T, E>) -> Result<Owed<T, E>, Owed<T, E>> {
         let limit = self.attempt().limit().unwrap_or_default();
         let text = format!("cut after {}", Pretty(limit).rounded());
@@ -240,6 +240,7 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
         }
     }
 
+    #[inline(always)]
     fn owe<T, E>(&mut self, delay: Duration) -> Owed<T, E> {
         if let Some(upcoming) = self.attempts.upcoming(delay) {
             self.before_sleep.told(&upcoming);
@@ -248,12 +249,13 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
     }
 
     /// Goes on after the delay; `false` if the deadline passed meanwhile.
+    #[inline(always)]
     pub fn resume<T, E>(&mut self, owed: &Owed<T, E>) -> bool {
         self.attempts.resume(owed.delay)
     }
 
     /// Ends the call with its last error.
-    #[cold]
+    #[inline(always)]
     pub fn gave_up<T, E>(self, last: E) -> L::Output
     where
         L: Conclude<T, E>,
@@ -262,7 +264,7 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
     }
 
     /// Ends the call where no error is at hand: the last attempt was cut, or the deadline passed in a delay.
-    #[cold]
+    #[inline(always)]
     pub fn out_of_time<T, E>(self, _: Owed<T, E>) -> L::Output
     where
         L: Conclude<T, E>,
@@ -270,6 +272,7 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
         self.conclude(None)
     }
 
+    #[inline(always)]
     fn conclude<T, E>(mut self, last: Option<E>) -> L::Output
     where
         L: Conclude<T, E>,
@@ -281,7 +284,7 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
     // The bounds stand on the methods, so that a missing feature is told in the words of the trait.
 
     /// Waits on this thread, then goes on as [`Call::resume`] does.
-    #[cold]
+    #[inline(always)]
     pub fn wait<T, E>(&mut self, owed: &Owed<T, E>) -> bool
     where
         W: Blocking,
@@ -300,6 +303,7 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
     }
 
     /// The wait of an async call.
+    #[inline]
     pub fn waiting<T, E>(&self, owed: &Owed<T, E>) -> Waiting<W::Timer>
     where
         W: Async,

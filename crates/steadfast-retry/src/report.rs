@@ -141,6 +141,7 @@ impl History {
 }
 
 /// An error's text, as far as it is kept.
+#[cold]
 pub(crate) fn kept_text(error: &impl fmt::Display) -> String {
     struct Cut(String);
 

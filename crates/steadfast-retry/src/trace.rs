@@ -4,7 +4,8 @@
 
 use core::time::Duration;
 
-use crate::{AttemptNo, Because, Ending, Failure, Policy};
+use crate::attempts::Session;
+use crate::{AttemptNo, Because, Ending, Policy};
 
 #[cfg(feature = "tracing")]
 #[derive(Debug)]
@@ -28,19 +29,14 @@ impl Watch {
         tracing::debug!(target: "steadfast_retry", parent: &self.0, attempt = number.get(), "attempt began");
     }
 
-    pub(crate) fn failed(&self, number: AttemptNo, failure: &Failure, text: &str) {
-        tracing::warn!(
-            target: "steadfast_retry",
-            parent: &self.0,
-            attempt = number.get(),
-            class = failure.class.as_str(),
-            error = text,
-            "attempt failed",
-        );
-    }
-
-    pub(crate) fn waits(&self, number: AttemptNo, delay: Duration, because: &Because) {
-        tracing::debug!(target: "steadfast_retry", parent: &self.0, attempt = number.get(), ?delay, %because, "waiting");
+    pub(crate) fn failed(&self, session: &Session, delay: Option<Duration>) {
+        let Some(failed) = session.history.tries().last() else { return };
+        let (attempt, class, error) = (failed.number.get(), failed.class.as_str(), failed.text.as_str());
+        tracing::warn!(target: "steadfast_retry", parent: &self.0, attempt, class, error, "attempt failed");
+        if let Some(delay) = delay {
+            let because = &session.because;
+            tracing::debug!(target: "steadfast_retry", parent: &self.0, attempt, ?delay, %because, "waiting");
+        }
     }
 
     #[inline]
@@ -104,10 +100,7 @@ impl Watch {
     pub(crate) const fn began(&self, _: AttemptNo) {}
 
     #[inline]
-    pub(crate) const fn failed(&self, _: AttemptNo, _: &Failure, _: &str) {}
-
-    #[inline]
-    pub(crate) const fn waits(&self, _: AttemptNo, _: Duration, _: &Because) {}
+    pub(crate) const fn failed(&self, _: &Session, _: Option<Duration>) {}
 
     #[inline]
     pub(crate) const fn over(&self, _: AttemptNo, _: Ending, _: Option<&Because>) {}

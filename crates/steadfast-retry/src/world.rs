@@ -115,10 +115,12 @@ pub struct DefaultWorld;
 
 #[cfg(feature = "std")]
 impl World for SystemWorld {
+    #[inline]
     fn now(&self) -> Moment {
         clock::now()
     }
 
+    #[inline]
     fn seed(&self) -> u64 {
         chance::seed()
     }
@@ -126,6 +128,7 @@ impl World for SystemWorld {
 
 #[cfg(feature = "std")]
 impl Blocking for SystemWorld {
+    #[inline]
     fn sleep(&self, span: Duration) {
         sleep::block(span);
     }
@@ -135,6 +138,7 @@ impl Blocking for SystemWorld {
 impl Async for SystemWorld {
     type Timer = TokioTimer;
 
+    #[inline]
     fn timer(&self, span: Duration) -> TokioTimer {
         TokioTimer::start(span)
     }

@@ -29,6 +29,8 @@ pub(crate) struct Session {
 
 impl Session {
     /// Opens the session of a run whose first attempt has just failed.
+    #[cold]
+    #[inline(never)]
     pub(super) fn open(policy: &Policy, began: Option<Moment>, at: Moment, seed: u64) -> Box<Self> {
         let mut session = Self {
             policy: policy.shared_name(),
@@ -55,7 +57,24 @@ impl Session {
     }
 
     /// Takes a failure; returns the delay, or `None` if the run is over.
-    pub(super) fn failed(&mut self, policy: &Policy, at: Moment, failure: Failure, text: String) -> Option<Duration> {
+    #[cold]
+    #[inline(never)]
+    pub(super) fn failed(
+        mut self: Box<Self>,
+        policy: &Policy,
+        at: Moment,
+        is_open: bool,
+        failure: Failure,
+        text: String,
+    ) -> (Box<Self>, Option<Duration>) {
+        if !is_open {
+            self.refuse();
+        }
+        let delay = self.take(policy, at, failure, text);
+        (self, delay)
+    }
+
+    fn take(&mut self, policy: &Policy, at: Moment, failure: Failure, text: String) -> Option<Duration> {
         // A caller who did not wait has begun the next attempt at once.
         if !self.is_over && !self.state.is_running() {
             self.resume(policy, at);
@@ -92,8 +111,17 @@ impl Session {
         wait
     }
 
+    /// Goes on after a delay; `false` if the run is over instead.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn resumed(mut self: Box<Self>, policy: &Policy, at: Moment, delay: Duration) -> (Box<Self>, bool) {
+        self.waited = self.waited.saturating_add(delay);
+        let goes_on = self.resume(policy, at);
+        (self, goes_on)
+    }
+
     /// Begins the next attempt; `false` if the run is over instead.
-    pub(super) fn resume(&mut self, policy: &Policy, at: Moment) -> bool {
+    fn resume(&mut self, policy: &Policy, at: Moment) -> bool {
         if self.is_over {
             return false;
         }
@@ -117,7 +145,7 @@ impl Session {
 
     /// Marks a session that a finished run was asked to open once more: it gives up at once, so that a loop that does not stop at
     /// an error comes to its end all the same.
-    pub(super) fn refuse(&mut self) {
+    fn refuse(&mut self) {
         if !self.is_over {
             self.is_over = true;
             self.ending = Ending::GaveUp;
