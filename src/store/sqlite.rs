@@ -81,8 +81,14 @@ impl Sqlite {
         migrate::version(&connection)?;
         set_up(&connection)?;
         migrate::migrate(&mut connection, birth)?;
-        let mut store =
-            Self { connection, path, warnings: doubt.into_iter().collect(), unclean: false, unsynced: None, _lock: lock };
+        let mut store = Self {
+            connection,
+            path,
+            warnings: doubt.into_iter().collect(),
+            unclean: false,
+            unsynced: None,
+            _lock: lock,
+        };
         store.unclean = store.recall("clean")?.as_deref() == Some("0");
         if store.unclean && store.bytes()? <= CHECKED_AT_ONCE {
             keep::quick_check(&store.connection)?;
