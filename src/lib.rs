@@ -7,6 +7,8 @@ pub mod ids;
 pub mod job;
 pub mod journal;
 pub mod launch;
+pub mod observe;
 pub mod schedule;
 pub mod state;
 pub mod store;
+pub mod trace;
