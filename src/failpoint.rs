@@ -79,11 +79,7 @@ macro_rules! failpoint {
 /// Only where the action `error` is armed for this name and this hit.
 #[inline]
 pub fn reach(name: &'static str) -> io::Result<()> {
-    if ARMED.load(Ordering::Relaxed) {
-        fire(name)
-    } else {
-        Ok(())
-    }
+    if ARMED.load(Ordering::Relaxed) { fire(name) } else { Ok(()) }
 }
 
 /// Arms failpoints as the environment says. Called once, at the start of a process, before any thread.
@@ -153,29 +149,17 @@ impl Charge {
             Some((action, hit)) => (action, Some(hit.parse().map_err(|_| bad())?)),
             None => (rest, None),
         };
-        let name = NAMES
-            .iter()
-            .copied()
-            .find(|known| *known == name.trim())
-            .ok_or_else(bad)?;
+        let name = NAMES.iter().copied().find(|known| *known == name.trim()).ok_or_else(bad)?;
         let action = match action.trim() {
             "abort" => Action::Abort,
             "exit" => Action::Exit,
             "error" => Action::Error,
             other => {
-                let millis = other
-                    .strip_prefix("stall(")
-                    .and_then(|rest| rest.strip_suffix(')'))
-                    .ok_or_else(bad)?;
+                let millis = other.strip_prefix("stall(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(bad)?;
                 Action::Stall(Duration::from_millis(millis.parse().map_err(|_| bad())?))
             }
         };
-        Ok(Self {
-            name,
-            action,
-            hit,
-            seen: AtomicU64::new(0),
-        })
+        Ok(Self { name, action, hit, seen: AtomicU64::new(0) })
     }
 }
 
@@ -216,16 +200,9 @@ mod tests {
     #[test]
     fn the_table_is_the_source() {
         let mut found = Vec::new();
-        collect(
-            std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")),
-            &mut found,
-        );
+        collect(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
         found.sort();
-        let doubled: Vec<_> = found
-            .windows(2)
-            .filter(|pair| pair[0] == pair[1])
-            .map(|pair| pair[0].clone())
-            .collect();
+        let doubled: Vec<_> = found.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
         assert!(doubled.is_empty(), "one name, one place: {doubled:?}");
         assert_eq!(found, NAMES.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     }
@@ -238,10 +215,7 @@ mod tests {
                 collect(&path, found);
             } else if path.extension().is_some_and(|ext| ext == "rs") && path.file_name().unwrap() != "failpoint.rs" {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let names = text
-                    .split("failpoint!(\"")
-                    .skip(1)
-                    .filter_map(|rest| rest.split('"').next());
+                let names = text.split("failpoint!(\"").skip(1).filter_map(|rest| rest.split('"').next());
                 found.extend(names.map(str::to_owned));
             }
         }

@@ -1,7 +1,16 @@
 //! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
 
+pub mod clock;
+pub mod dispatch;
+pub mod evidence;
 pub mod exec;
 pub mod failpoint;
 pub mod ids;
+pub mod job;
+pub mod journal;
+pub mod launch;
+pub mod schedule;
 pub mod shim;
+pub mod state;
+pub mod store;
 pub mod sys;

@@ -1,4 +1,4 @@
-//! The program.
+//! The `steadfast` command.
 
 use std::process::ExitCode;
 

@@ -49,9 +49,11 @@ use kin::Owner;
 use link::{Heard, Link};
 use wire::{Hello, Order, PROTOCOL, Record};
 
-use crate::exec::{Act, Exit, Notice, Rung, ShimId, Start};
+use crate::exec::{Act, Exit, Notice};
 use crate::failpoint;
+use crate::ids::ShimId;
 use crate::ids::Token;
+use crate::launch::{Rung, Start};
 use crate::sys::poll::{self, Interest, Poller, Signals, Timer};
 use crate::sys::process::{self, BootId, Identity};
 use crate::sys::time::{Boottime, Wall};
@@ -71,10 +73,7 @@ const OWN: u32 = u32::MAX;
 
 /// Runs a shim in a folder that the daemon has made. The whole life of the process `steadfast __shim FOLDER`.
 pub fn main(folder: &Path) -> ExitCode {
-    match failpoint::arm_from_environment()
-        .map_err(io::Error::other)
-        .and_then(|()| Shim::open(folder)?.run())
-    {
+    match failpoint::arm_from_environment().map_err(io::Error::other).and_then(|()| Shim::open(folder)?.run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("the shim of {} ends: {error}", folder.display()));
@@ -136,16 +135,8 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
-        Self::Listener,
-        Self::Signals,
-        Self::Timer,
-        Self::Link,
-        Self::Out,
-        Self::Err,
-        Self::Mailbox,
-        Self::Foreign,
-    ];
+    const ALL: [Self; 8] =
+        [Self::Listener, Self::Signals, Self::Timer, Self::Link, Self::Out, Self::Err, Self::Mailbox, Self::Foreign];
 
     const fn token(self, key: u32) -> u64 {
         (self as u64) << 32 | key as u64
@@ -165,19 +156,11 @@ impl Shim {
         process::close_rest_on_exec(LOCK_FD + 1);
         process::become_keeper(c"steadfast-shim")?;
         let folder = folder.canonicalize()?;
-        let id = folder
-            .file_name()
-            .and_then(|name| name.to_str()?.parse().ok())
-            .ok_or(io::ErrorKind::InvalidInput)?;
+        let id = folder.file_name().and_then(|name| name.to_str()?.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?;
         let claims = folder.parent().ok_or(io::ErrorKind::InvalidInput)?.join("claims");
         let lock = match inherited.1 {
             Some(lock) => File::from(lock),
-            None => File::options()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(folder.join("lock"))?,
+            None => File::options().read(true).write(true).create(true).truncate(false).open(folder.join("lock"))?,
         };
         if !files::lock(&lock)? {
             return Err(io::Error::other("another shim holds this folder"));
@@ -219,8 +202,7 @@ impl Shim {
             buffer: vec![0; 256 * 1024],
         };
         this.listener.set_nonblocking(true)?;
-        this.poller
-            .add(&this.listener, Kind::Listener.token(0), Interest::Read)?;
+        this.poller.add(&this.listener, Kind::Listener.token(0), Interest::Read)?;
         this.poller.add(&this.signals, Kind::Signals.token(0), Interest::Read)?;
         this.poller.add(&this.timer, Kind::Timer.token(0), Interest::Read)?;
         if let Some(stream) = inherited.0 {
@@ -306,11 +288,7 @@ impl Shim {
             if link.pump(&self.journal).is_err() {
                 gone.push(*key);
             } else if was_full != link.is_full {
-                let interest = if link.is_full {
-                    Interest::ReadWrite
-                } else {
-                    Interest::Read
-                };
+                let interest = if link.is_full { Interest::ReadWrite } else { Interest::Read };
                 let _ = self.poller.change(&*link, Kind::Link.token(*key), interest);
             }
         }
@@ -320,11 +298,7 @@ impl Shim {
     }
 
     fn arm(&mut self) -> io::Result<()> {
-        let mut at = self
-            .timers
-            .first()
-            .map_or(Boottime::NEVER, |(at, _)| *at)
-            .min(self.journal_retry);
+        let mut at = self.timers.first().map_or(Boottime::NEVER, |(at, _)| *at).min(self.journal_retry);
         if self.links.is_empty() && self.attempts.is_empty() {
             at = at.min(self.lonely.after(LONELY));
         }
@@ -482,11 +456,7 @@ impl Shim {
                 ladder.extend(*span, now, &attempt.watch.stop);
             }
             let start = attempt.start.clone();
-            self.journal.append(&Record::Notified {
-                start,
-                at: Wall::now(),
-                notice,
-            });
+            self.journal.append(&Record::Notified { start, at: Wall::now(), notice });
         }
     }
 }

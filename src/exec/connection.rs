@@ -10,8 +10,10 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::hands::{Hands, Shared};
+use super::recover;
 use super::report::Report;
-use super::{Mark, ShimId, recover};
+use crate::ids::ShimId;
+use crate::journal::Mark;
 use crate::shim::wire::{self, Frame, Inbox, Order, PROTOCOL, Record};
 use crate::sys::pidfd;
 
@@ -28,13 +30,7 @@ pub(super) fn begin(
     let (reading, writing) = UnixStream::from_std(stream)?.into_split();
     let (orders, queue) = unbounded_channel();
     let mut first = Vec::new();
-    wire::put_order(
-        &mut first,
-        &Order::Follow {
-            protocol: PROTOCOL,
-            from,
-        },
-    )?;
+    wire::put_order(&mut first, &Order::Follow { protocol: PROTOCOL, from })?;
     let _ = orders.send(first);
     tokio::spawn(write(writing, queue));
     // Only a weak share: a connection alone keeps no hands alive.
@@ -95,13 +91,7 @@ impl Shared {
         }
         let Some(record) = record else { return };
         match &record {
-            Record::Started {
-                start,
-                who,
-                at,
-                up,
-                cgroup,
-            } => {
+            Record::Started { start, who, at, up, cgroup } => {
                 if let Some(known) = state.starts.get_mut(&start.token) {
                     (known.who, known.began, known.up) = (Some(*who), Some(*at), Some(*up));
                     known.cgroup.clone_from(cgroup);
@@ -126,24 +116,13 @@ impl Shared {
 pub(super) fn report(record: Record, mark: Mark) -> Option<Report> {
     Some(match record {
         Record::Opened { .. } | Record::Adopted { .. } => return None,
-        Record::Started { start, who, at, .. } => Report::Started { start, who, at, mark },
-        Record::Notified { start, at, notice } => Report::Notified {
-            start,
-            at,
-            notice,
-            mark,
-        },
-        Record::LeaderEnded { start, at, status } => Report::LeaderEnded {
-            start,
-            at,
-            status,
-            mark,
-        },
+        Record::Started { start, who, at, up, .. } => Report::Started { start, who, at, up, mark },
+        Record::Notified { start, at, notice } => Report::Notified { start, at, notice, mark },
+        Record::LeaderEnded { start, at, status } => Report::LeaderEnded { start, at, status, mark },
         Record::Clinging { start, survivors } => Report::Clinging { start, survivors, mark },
         Record::Ended(exit) => Report::Ended { exit, mark },
-        Record::Voided { start } => Report::NeverStarted {
-            start,
-            why: "it was void before its shim could claim it".to_owned(),
-        },
+        Record::Voided { start } => {
+            Report::NeverStarted { start, why: "it was void before its shim could claim it".to_owned() }
+        }
     })
 }

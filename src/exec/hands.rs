@@ -11,10 +11,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::report::{Expected, Fate, Report};
-use super::{Exit, Launch, Mark, Output, OutputMode, Rung, ShimId, ShimKind, Start, Status, Watch};
+use super::{Exit, Status};
 use super::{connection, nursery, recover};
 use crate::failpoint;
+use crate::ids::ShimId;
 use crate::ids::Token;
+use crate::journal::Mark;
+use crate::launch::{Launch, Output, OutputMode, Rung, ShimKind, Start, Watch};
 use crate::shim::claim;
 use crate::shim::wire::{self, Adopt, Order};
 use crate::sys::files;
@@ -27,6 +30,9 @@ const POOL_LAUNCHES: u32 = 10_000;
 const POOL_AGE: Duration = Duration::from_secs(3600);
 /// The programs that a pool holds at once; each costs it a few descriptors of the usual 1,024.
 const POOL_LIVING: usize = 128;
+
+/// The shim of what no shim has said.
+pub(super) const NOBODY: ShimId = ShimId(0);
 
 /// Where the hands work and what they know from the store.
 #[derive(Clone, Debug)]
@@ -94,16 +100,7 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new(start: Start, shim: ShimId, watch: Watch, output: Output) -> Self {
-        Self {
-            start,
-            shim,
-            watch,
-            output,
-            who: None,
-            began: None,
-            up: None,
-            cgroup: None,
-        }
+        Self { start, shim, watch, output, who: None, began: None, up: None, cgroup: None }
     }
 }
 
@@ -154,14 +151,7 @@ impl Hands {
         let claims = site.folder.join("claims");
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&claims)?;
         let can_punch = files::can_punch(&site.folder);
-        let shared = Shared {
-            site,
-            claims,
-            reports,
-            can_punch,
-            runtime: Handle::current(),
-            state: Mutex::default(),
-        };
+        let shared = Shared { site, claims, reports, can_punch, runtime: Handle::current(), state: Mutex::default() };
         let hands = Self(Arc::new(shared));
         let fates = recover::recover(&hands, expected)?;
         Ok((hands, fates))
@@ -179,19 +169,12 @@ impl Hands {
         if let Err(error) = wire::put_order(&mut order, &Order::Launch(Box::new(launch))) {
             let errno = error.raw_os_error().unwrap_or(libc::E2BIG);
             let what = "the arguments and the environment are longer than the kernel takes".to_owned();
-            let exit = Box::new(Exit::bare(
-                start.clone(),
-                Status::NotStarted { errno, what },
-                Wall::now(),
-            ));
-            let mark = Mark {
-                shim: ShimId(start.token),
-                offset: 0,
-            };
+            let exit = Box::new(Exit::bare(start.clone(), Status::NotStarted { errno, what }, Wall::now()));
+            let mark = Mark { shim: NOBODY, offset: 0 };
             return self.0.report(Report::Ended { exit, mark });
         }
         let mut state = self.0.state();
-        let shim = match self.shim_for(&mut state, kind, start.token) {
+        let shim = match self.shim_for(&mut state, kind) {
             Ok(shim) => shim,
             Err(error) => {
                 drop(state);
@@ -212,7 +195,7 @@ impl Hands {
     }
 
     /// Finds the shim for a start, or makes one.
-    fn shim_for(&self, state: &mut State, kind: ShimKind, token: Token) -> io::Result<ShimId> {
+    fn shim_for(&self, state: &mut State, kind: ShimKind) -> io::Result<ShimId> {
         if kind == ShimKind::Pool
             && let Some(pool) = state.pool
             && let Some(held) = state.shims.get_mut(&pool)
@@ -225,45 +208,28 @@ impl Hands {
             }
             held.close();
         }
-        let shim = self.new_shim(state, kind, ShimId(token))?;
+        let shim = self.new_shim(state, kind)?;
         if kind == ShimKind::Pool {
             state.pool = Some(shim);
         }
         Ok(shim)
     }
 
-    pub(super) fn new_shim(&self, state: &mut State, kind: ShimKind, shim: ShimId) -> io::Result<ShimId> {
+    pub(super) fn new_shim(&self, state: &mut State, kind: ShimKind) -> io::Result<ShimId> {
+        let shim = ShimId(crate::clock::random_bits());
         let born = nursery::start(&self.0.site.folder, &self.0.site.program, shim)?;
         let who = Some(born.who);
         let orders = connection::begin(self, shim, born.stream, 0, born.handle)?;
         let since = Boottime::now();
-        state.shims.insert(
-            shim,
-            Held {
-                orders,
-                kind,
-                who,
-                launched: 0,
-                since,
-                is_closed: false,
-                heard: 0,
-            },
-        );
+        state.shims.insert(shim, Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0 });
         Ok(shim)
     }
 
     /// Ends a program, beginning at a step of its ladder. Does nothing if it has ended.
     pub fn stop(&self, start: &Start, from: Rung) {
         let state = self.0.state();
-        if let Some(held) = state
-            .starts
-            .get(&start.token)
-            .and_then(|known| state.shims.get(&known.shim))
-        {
-            held.order(&Order::Stop {
-                start: start.clone(),
-                from,
-            });
+        if let Some(held) = state.starts.get(&start.token).and_then(|known| state.shims.get(&known.shim)) {
+            held.order(&Order::Stop { start: start.clone(), from });
         }
     }
 
@@ -287,14 +253,8 @@ impl Hands {
     #[must_use]
     pub fn shims(&self) -> Vec<ShimView> {
         let state = self.0.state();
-        let starts = |shim| {
-            state
-                .starts
-                .values()
-                .filter(|known| known.shim == shim)
-                .map(|known| known.start.clone())
-                .collect()
-        };
+        let starts =
+            |shim| state.starts.values().filter(|known| known.shim == shim).map(|known| known.start.clone()).collect();
         let views = state.shims.iter().map(|(shim, held)| ShimView {
             shim: *shim,
             kind: held.kind,
@@ -334,14 +294,7 @@ impl Hands {
             held.order(&Order::Adopt(Box::new(adopt)));
             held.close();
         }
-        state.starts.insert(
-            known.start.token,
-            Known {
-                shim,
-                who: leader.or(known.who),
-                ..known.clone()
-            },
-        );
+        state.starts.insert(known.start.token, Known { shim, who: leader.or(known.who), ..known.clone() });
     }
 }
 
@@ -383,10 +336,7 @@ impl Shared {
     /// Makes sure that a start never happens, and says so.
     fn give_up(&self, start: &Start, why: String) {
         let _ = claim::void(&self.claims, start);
-        self.report(Report::NeverStarted {
-            start: start.clone(),
-            why,
-        });
+        self.report(Report::NeverStarted { start: start.clone(), why });
     }
 
     /// Removes the files of dead shims of which everything is acknowledged.
@@ -403,5 +353,5 @@ impl Shared {
 
 /// Says whether a folder's name is a shim's.
 pub(super) fn shim_of(path: &Path) -> Option<ShimId> {
-    path.file_name()?.to_str().filter(|name| name.len() == 32)?.parse().ok()
+    path.file_name()?.to_str().filter(|name| name.len() == 16)?.parse().ok()
 }

@@ -77,12 +77,7 @@ impl Chunk {
             _ => return None,
         };
         let sum = u32::from_le_bytes([entry[28], entry[29], entry[30], entry[31]]);
-        let chunk = Self {
-            at: Wall(number(0)),
-            offset: number(8),
-            length: number(16),
-            stream,
-        };
+        let chunk = Self { at: Wall(number(0)), offset: number(8), length: number(16), stream };
         (crc32fast::hash(&entry[..28]) == sum).then_some(chunk)
     }
 }
@@ -122,10 +117,7 @@ impl Log {
         let bytes = File::open(bytes_path(base))?;
         let index = std::fs::read(index_path(base)).unwrap_or_default();
         let entries = index.as_chunks::<ENTRY_BYTES>().0;
-        Ok(Self {
-            bytes,
-            chunks: entries.iter().filter_map(Chunk::decode).collect(),
-        })
+        Ok(Self { bytes, chunks: entries.iter().filter_map(Chunk::decode).collect() })
     }
 
     /// Returns the pieces in the order in which they arrived; where a dropped one overlaps others, it is right.
@@ -204,12 +196,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_read_back_and_a_changed_one_is_not() {
-        let chunk = Chunk {
-            at: Wall(5),
-            offset: 1 << 40,
-            length: 9,
-            stream: Stream::Err,
-        };
+        let chunk = Chunk { at: Wall(5), offset: 1 << 40, length: 9, stream: Stream::Err };
         let mut entry = chunk.encode();
         assert_eq!(Chunk::decode(&entry), Some(chunk));
         entry[9] ^= 1;

@@ -8,8 +8,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use super::ShimId;
 use crate::failpoint;
+use crate::ids::ShimId;
 use crate::shim::{LINK_FD, LOCK_FD};
 use crate::sys::files;
 use crate::sys::process::Identity;
@@ -41,11 +41,7 @@ fn bear(home: &Path, program: &Path) -> io::Result<Newborn> {
     if !files::lock(&lock)? {
         return Err(io::Error::other("a new lock is held by somebody"));
     }
-    let complaints = std::fs::File::options()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(home.join("complaints"))?;
+    let complaints = std::fs::File::options().append(true).create(true).mode(0o600).open(home.join("complaints"))?;
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
     let (ours, theirs) = UnixStream::pair()?;
     // Above every number that the shim expects, so that no copy overwrites the source of another.
@@ -53,48 +49,26 @@ fn bear(home: &Path, program: &Path) -> io::Result<Newborn> {
     let (lock, theirs) = (above(lock.into())?, above(theirs.into())?);
     let (complaints, null) = (above(complaints.into())?, above(null.into())?);
     let text = |bytes: &[u8]| CString::new(bytes).map_err(io::Error::from);
-    let argv = [
-        text(b"steadfast")?,
-        text(b"__shim")?,
-        text(home.as_os_str().as_bytes())?,
-    ];
+    let argv = [text(b"steadfast")?, text(b"__shim")?, text(home.as_os_str().as_bytes())?];
     failpoint!("hands::shim::spawn::before", io)?;
     let pid = spawn(&Program {
         file: &text(program.as_os_str().as_bytes())?,
         argv: &argv,
         env: &environment()?,
         workdir: Some(c"/"),
-        stdio: [
-            Stdio::To(null.as_fd()),
-            Stdio::To(null.as_fd()),
-            Stdio::To(complaints.as_fd()),
-        ],
+        stdio: [Stdio::To(null.as_fd()), Stdio::To(null.as_fd()), Stdio::To(complaints.as_fd())],
         inherit: &[(theirs.as_fd(), LINK_FD), (lock.as_fd(), LOCK_FD)],
     })?;
     failpoint!("hands::shim::spawn::after");
     let who = Identity::of(pid).unwrap_or(Identity { pid, ticks: 0 });
-    Ok(Newborn {
-        who,
-        handle: who.open(),
-        stream: ours,
-    })
+    Ok(Newborn { who, handle: who.open(), stream: ours })
 }
 
 /// The little that a shim itself may want from the environment. What programs get is in their launches.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a shim inherits what the test or the user set for it, by name"
-)]
+#[allow(clippy::disallowed_methods, reason = "a shim inherits what the test or the user set for it, by name")]
 fn environment() -> io::Result<Vec<CString>> {
-    let wanted = [
-        failpoint::VARIABLE,
-        "RUST_BACKTRACE",
-        "LD_LIBRARY_PATH",
-        "LLVM_PROFILE_FILE",
-    ];
-    let set = wanted
-        .iter()
-        .filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
+    let wanted = [failpoint::VARIABLE, "RUST_BACKTRACE", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE"];
+    let set = wanted.iter().filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
     set.map(|text| CString::new(text).map_err(io::Error::from)).collect()
 }
 

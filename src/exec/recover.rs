@@ -4,10 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 
-use super::hands::{Dead, Hands, Held, Known, State, shim_of};
+use super::exit::REBOOTED;
+use super::hands::{Dead, Hands, Held, Known, NOBODY, State, shim_of};
 use super::report::{Expected, Fate, Report};
-use super::{Exit, Mark, ShimId, ShimKind, Start, Status, Witness, connection, nursery, witness};
-use crate::ids::Token;
+use super::{Exit, Status, Witness, connection, nursery, witness};
+use crate::ids::ShimId;
+use crate::journal::Mark;
+use crate::launch::{ShimKind, Start};
 use crate::shim::claim::{self, Holder};
 use crate::shim::journal::{self, Remains};
 use crate::shim::wire::Record;
@@ -63,12 +66,7 @@ fn find(hands: &Hands) -> io::Result<Vec<Found>> {
             Record::Opened { boot, .. } => Some(boot.clone()),
             _ => None,
         });
-        found.push(Found {
-            shim,
-            is_alive,
-            remains,
-            boot,
-        });
+        found.push(Found { shim, is_alive, remains, boot });
     }
     Ok(found)
 }
@@ -85,13 +83,7 @@ fn send_backlog(hands: &Hands, found: &[Found], expected: &[Expected]) {
                 _ => false,
             };
             if !is_fate
-                && let Some(report) = connection::report(
-                    record.clone(),
-                    Mark {
-                        shim: found.shim,
-                        offset: *end,
-                    },
-                )
+                && let Some(report) = connection::report(record.clone(), Mark { shim: found.shim, offset: *end })
             {
                 hands.0.report(report);
             }
@@ -104,11 +96,7 @@ fn connect(hands: &Hands, state: &mut State, found: &[Found]) -> io::Result<()> 
     for found in found {
         let committed = hands.0.site.marks.get(&found.shim).copied().unwrap_or(0);
         if !found.is_alive {
-            let dead = Dead {
-                end: found.remains.end,
-                acknowledged: committed,
-                open: HashSet::new(),
-            };
+            let dead = Dead { end: found.remains.end, acknowledged: committed, open: HashSet::new() };
             state.dead.insert(found.shim, dead);
             continue;
         }
@@ -143,31 +131,18 @@ fn known_fate(
     expected: Expected,
 ) -> io::Result<Result<Fate, Known>> {
     let start = &expected.start;
-    let mut known = Known::new(start.clone(), ShimId(Token(0)), expected.watch, expected.output);
+    let mut known = Known::new(start.clone(), NOBODY, expected.watch, expected.output);
     for found in found {
-        for (end, record) in found
-            .remains
-            .records
-            .iter()
-            .filter(|(_, record)| record.start() == Some(start))
-        {
+        for (end, record) in found.remains.records.iter().filter(|(_, record)| record.start() == Some(start)) {
             match record {
                 Record::Ended(exit) => {
-                    let mark = Mark {
-                        shim: found.shim,
-                        offset: *end,
-                    };
-                    return Ok(Ok(Fate::Ended {
-                        exit: exit.clone(),
-                        mark,
-                    }));
+                    let mark = Mark { shim: found.shim, offset: *end };
+                    return Ok(Ok(Fate::Ended { exit: exit.clone(), mark }));
                 }
-                Record::Started {
-                    who, at, up, cgroup, ..
-                } => {
+                Record::Started { who, at, up, cgroup, .. } => {
                     (known.who, known.began, known.up) = (Some(*who), Some(*at), Some(*up));
                     known.cgroup.clone_from(cgroup);
-                    if known.shim == ShimId(Token(0)) || found.is_alive {
+                    if known.shim == NOBODY || found.is_alive {
                         known.shim = found.shim;
                     }
                 }
@@ -175,7 +150,7 @@ fn known_fate(
                     known.who = known.who.or(*leader);
                     known.up = known.up.or(*up);
                     known.cgroup = known.cgroup.take().or(cgroup.clone());
-                    if known.shim == ShimId(Token(0)) || found.is_alive {
+                    if known.shim == NOBODY || found.is_alive {
                         known.shim = found.shim;
                     }
                 }
@@ -200,7 +175,7 @@ fn known_fate(
 fn resolve(hands: &Hands, state: &mut State, known: &Known, is_of_this_boot: bool) -> Fate {
     let claim = hands.0.claim(&known.start);
     if !is_of_this_boot {
-        return interrupted(state, known, "the machine was restarted");
+        return interrupted(state, known, REBOOTED);
     }
     let session = known.who.map(|who| who.pid);
     let testimony = witness::hear(&known.start, session, &claim, known.cgroup.as_deref());
@@ -218,7 +193,7 @@ fn resolve(hands: &Hands, state: &mut State, known: &Known, is_of_this_boot: boo
         Some(who) => Some(who).filter(|who| who.is_alive()),
         None => testimony.living.iter().map(|survivor| survivor.who).find(leads),
     };
-    let adopter = match adopter(hands, state, known) {
+    let adopter = match hands.new_shim(state, ShimKind::Own) {
         Ok(adopter) => adopter,
         Err(_) => {
             wait_for_lock(hands, known);
@@ -237,27 +212,7 @@ fn interrupted(state: &mut State, known: &Known, why: &str) -> Fate {
     state.starts.remove(&known.start.token);
     let dead = state.dead.entry(known.shim).or_default();
     dead.open.insert(known.start.clone());
-    Fate::Ended {
-        exit: Box::new(exit),
-        mark: Mark {
-            shim: known.shim,
-            offset: dead.end,
-        },
-    }
-}
-
-/// Makes a shim that watches one program from outside, or several whose shim died together.
-fn adopter(hands: &Hands, state: &mut State, known: &Known) -> io::Result<ShimId> {
-    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
-    for step in 1..=64 {
-        let shim = ShimId(Token(known.start.token.0.wrapping_add(step)));
-        match hands.new_shim(state, ShimKind::Own, shim) {
-            Ok(shim) => return Ok(shim),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last)
+    Fate::Ended { exit: Box::new(exit), mark: Mark { shim: known.shim, offset: dead.end } }
 }
 
 /// Waits, in a thread of its own, until nobody holds the claim's lock, and hears the witnesses again.
@@ -280,10 +235,7 @@ fn tell(hands: &Hands, start: &Start, fate: Fate) {
         Fate::Running { who: _ } => {}
         Fate::Ended { exit, mark } => hands.0.report(Report::Ended { exit, mark }),
         Fate::NeverStarted => {
-            hands.0.report(Report::NeverStarted {
-                start,
-                why: "its shim died before it could claim it".to_owned(),
-            });
+            hands.0.report(Report::NeverStarted { start, why: "its shim died before it could claim it".to_owned() });
         }
         Fate::Unclear { testimony } => hands.0.report(Report::Unclear { start, testimony }),
     }
@@ -317,12 +269,7 @@ pub(super) fn lost(hands: &Hands, shim: ShimId) {
     if state.pool == Some(shim) {
         state.pool = None;
     }
-    let orphaned: Vec<Known> = state
-        .starts
-        .values()
-        .filter(|known| known.shim == shim)
-        .cloned()
-        .collect();
+    let orphaned: Vec<Known> = state.starts.values().filter(|known| known.shim == shim).cloned().collect();
     if home.exists() {
         let dead = state.dead.entry(shim).or_default();
         dead.end = end;
@@ -342,11 +289,7 @@ pub(super) fn lost(hands: &Hands, shim: ShimId) {
     drop(state);
     if !orphaned.is_empty() {
         let complaints = nursery::complaints(&home);
-        hands.0.report(Report::ShimLost {
-            shim,
-            starts: orphaned.len(),
-            complaints,
-        });
+        hands.0.report(Report::ShimLost { shim, starts: orphaned.len(), complaints });
     }
     for (start, fate) in fates {
         tell(hands, &start, fate);

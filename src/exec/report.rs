@@ -1,9 +1,12 @@
 //! What the hands tell the daemon.
 
 use super::witness::Testimony;
-use super::{Exit, Mark, Notice, Output, ShimId, Start, Status, Survivor, Watch};
+use super::{Exit, Notice, Status, Survivor};
+use crate::ids::ShimId;
+use crate::journal::Mark;
+use crate::launch::{Output, Start, Watch};
 use crate::sys::process::Identity;
-use crate::sys::time::Wall;
+use crate::sys::time::{Boottime, Wall};
 
 /// Something that happened to a start, or to a shim.
 ///
@@ -18,6 +21,8 @@ pub enum Report {
         who: Identity,
         /// When it began.
         at: Wall,
+        /// The same on the boot clock.
+        up: Boottime,
         /// Where in which journal.
         mark: Mark,
     },

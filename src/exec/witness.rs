@@ -8,7 +8,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{Start, Survivor};
+use super::Survivor;
+use crate::launch::Start;
 use crate::sys::files;
 use crate::sys::proc::{self, Stat};
 use crate::sys::process::{Identity, own_pid};
@@ -44,18 +45,10 @@ pub fn hear(start: &Start, session: Option<i32>, claim: &Path, cgroup: Option<&P
     let locked = files::is_locked(claim).unwrap_or(false);
     if locked && living.is_empty() {
         let holds = |pid: &i32| *pid != own_pid() && proc::has_open(*pid, claim);
-        living = proc::everyone()
-            .into_iter()
-            .filter(holds)
-            .filter_map(proc::stat)
-            .collect();
+        living = proc::everyone().into_iter().filter(holds).filter_map(proc::stat).collect();
     }
     let living = living.iter().map(|stat| survivor(stat, true)).collect();
-    Testimony {
-        living,
-        locked,
-        populated,
-    }
+    Testimony { living, locked, populated }
 }
 
 /// Finds the processes of a start by token, session and cgroup, with their descendants.
@@ -64,11 +57,7 @@ pub fn members(start: &Start, session: Option<i32>, cgroup: Option<&Path>) -> Ve
     let token = start.token.to_string();
     let grouped: HashSet<i32> = cgroup
         .and_then(|path| std::fs::read_to_string(path.join("cgroup.procs")).ok())
-        .map(|list| {
-            list.split_ascii_whitespace()
-                .filter_map(|pid| pid.parse().ok())
-                .collect()
-        })
+        .map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
         .unwrap_or_default();
     let roots: Vec<i32> = proc::everyone()
         .into_iter()
@@ -83,12 +72,5 @@ pub fn members(start: &Start, session: Option<i32>, cgroup: Option<&Path>) -> Ve
 
 /// Makes the record of a process that lives on.
 pub(crate) fn survivor(stat: &Stat, certain: bool) -> Survivor {
-    Survivor {
-        who: Identity {
-            pid: stat.pid,
-            ticks: stat.ticks,
-        },
-        name: stat.name.clone(),
-        certain,
-    }
+    Survivor { who: Identity { pid: stat.pid, ticks: stat.ticks }, name: stat.name.clone(), certain }
 }

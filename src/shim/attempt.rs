@@ -7,7 +7,8 @@ use super::capture::Capture;
 use super::cgroup::Cgroup;
 use super::ladder::Ladder;
 use super::mailbox::Mailbox;
-use crate::exec::{Act, Exit, OutputSummary, Said, Start, Status, Survivor, Watch, Witness};
+use crate::exec::{Act, Exit, OutputSummary, Said, Status, Survivor, Witness};
+use crate::launch::{Start, Watch};
 use crate::sys::process::{Identity, Usage};
 use crate::sys::time::{Boottime, Wall};
 
@@ -72,6 +73,7 @@ impl Leader {
 pub(crate) struct Over {
     pub(crate) status: Status,
     pub(crate) at: Wall,
+    pub(crate) up: Boottime,
     pub(crate) ran: Duration,
     pub(crate) usage: Usage,
     pub(crate) witness: Witness,
@@ -116,11 +118,8 @@ impl Attempt {
 
     /// Returns when something is due.
     pub(crate) fn due(&self) -> Boottime {
-        let drain = self
-            .over
-            .as_ref()
-            .filter(|_| !self.capture.is_drained())
-            .map_or(Boottime::NEVER, |over| over.drain);
+        let drain =
+            self.over.as_ref().filter(|_| !self.capture.is_drained()).map_or(Boottime::NEVER, |over| over.drain);
         let ladder = self.ladder.as_ref().map_or(Boottime::NEVER, Ladder::due);
         let mailbox = self.mailbox.as_ref().map_or(Boottime::NEVER, Mailbox::due);
         [self.deadline(), drain, ladder, mailbox, self.capture.due(), self.look]
@@ -146,6 +145,7 @@ impl Attempt {
             rung: self.ladder.as_ref().map(Ladder::rung),
             began: self.began,
             ended: over.at,
+            ended_up: over.up,
             ran: over.ran,
             usage: over.usage,
             output,

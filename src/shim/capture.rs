@@ -9,8 +9,9 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::log::LogWriter;
+use crate::exec::OutputSummary;
 use crate::exec::log::Stream;
-use crate::exec::{Output, OutputMode, OutputSummary};
+use crate::launch::{Output, OutputMode};
 use crate::sys::spawn::open_terminal;
 use crate::sys::time::{Boottime, Wall};
 
@@ -56,48 +57,23 @@ pub(crate) fn open(output: &Output) -> io::Result<(Capture, Given)> {
     let end = |fd: OwnedFd, stream| -> io::Result<End> {
         // Only our end: the flag belongs to the open file, and the program's end is another one.
         rustix::io::ioctl_fionbio(&fd, true)?;
-        Ok(End {
-            fd,
-            stream,
-            enlarged: false,
-        })
+        Ok(End { fd, stream, enlarged: false })
     };
     Ok(match output.mode {
         OutputMode::Pipe => {
             let (out, out_theirs) = pipe_with(PipeFlags::CLOEXEC)?;
             let (err, err_theirs) = pipe_with(PipeFlags::CLOEXEC)?;
             let ends = [Some(end(out, Stream::Out)?), Some(end(err, Stream::Err)?)];
-            (
-                Capture {
-                    log,
-                    ends,
-                    sample: Boottime::NEVER,
-                },
-                Given::Pipes(out_theirs, err_theirs),
-            )
+            (Capture { log, ends, sample: Boottime::NEVER }, Given::Pipes(out_theirs, err_theirs))
         }
         OutputMode::File => {
             let theirs = log.hand_out()?;
-            (
-                Capture {
-                    log,
-                    ends: [None, None],
-                    sample: Boottime::now().after(SAMPLE),
-                },
-                Given::File(theirs),
-            )
+            (Capture { log, ends: [None, None], sample: Boottime::now().after(SAMPLE) }, Given::File(theirs))
         }
         OutputMode::Pty => {
             let (master, path) = open_terminal(24, 80)?;
             let ends = [Some(end(master, Stream::Mixed)?), None];
-            (
-                Capture {
-                    log,
-                    ends,
-                    sample: Boottime::NEVER,
-                },
-                Given::Terminal(path),
-            )
+            (Capture { log, ends, sample: Boottime::NEVER }, Given::Terminal(path))
         }
     })
 }
@@ -106,29 +82,14 @@ impl Capture {
     /// Watches the log of a program that another shim started. What it writes into pipes nobody can read any more.
     pub(crate) fn adopt(output: &Output) -> Self {
         let writes_itself = output.mode == OutputMode::File;
-        let log = if writes_itself {
-            LogWriter::take_over(output.clone())
-        } else {
-            LogWriter::new(output.clone())
-        };
-        let sample = if writes_itself {
-            Boottime::now().after(SAMPLE)
-        } else {
-            Boottime::NEVER
-        };
-        Self {
-            log,
-            ends: [None, None],
-            sample,
-        }
+        let log = if writes_itself { LogWriter::take_over(output.clone()) } else { LogWriter::new(output.clone()) };
+        let sample = if writes_itself { Boottime::now().after(SAMPLE) } else { Boottime::NEVER };
+        Self { log, ends: [None, None], sample }
     }
 
     /// Returns the descriptors to wait for.
     pub(crate) fn ends(&self) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
-        self.ends
-            .iter()
-            .enumerate()
-            .filter_map(|(which, end)| Some((which, end.as_ref()?.fd.as_fd())))
+        self.ends.iter().enumerate().filter_map(|(which, end)| Some((which, end.as_ref()?.fd.as_fd())))
     }
 
     /// Says whether nothing more can come.

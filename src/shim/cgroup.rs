@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::exec::{ResourceLimits, Start};
+use crate::launch::{ResourceLimits, Start};
 
 /// A cgroup that holds one program and nothing else.
 #[derive(Debug)]
@@ -19,10 +19,7 @@ impl Cgroup {
         fs::create_dir(&path)?;
         let group = Self { path };
         let mut refused = Vec::new();
-        let wanted = [
-            ("memory", "memory.max", limits.memory_bytes),
-            ("processes", "pids.max", limits.processes),
-        ];
+        let wanted = [("memory", "memory.max", limits.memory_bytes), ("processes", "pids.max", limits.processes)];
         for (name, file, value) in wanted {
             if value.is_some_and(|value| fs::write(group.path.join(file), value.to_string()).is_err()) {
                 refused.push(name.to_owned());
@@ -54,10 +51,7 @@ impl Cgroup {
     /// Returns who is in it.
     pub(crate) fn members(&self) -> Vec<i32> {
         let list = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
-        list.split_ascii_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-            .filter(|pid| *pid > 0)
-            .collect()
+        list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).filter(|pid| *pid > 0).collect()
     }
 
     /// Kills everyone in it at once. Returns whether the kernel can do that.
@@ -68,9 +62,7 @@ impl Cgroup {
     /// Returns how many of its processes the kernel has killed for want of memory. Ask before it is removed.
     pub(crate) fn oom_kills(&self) -> Option<u64> {
         let events = fs::read_to_string(self.path.join("memory.events.local")).ok()?;
-        events
-            .lines()
-            .find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+        events.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
     }
 }
 
@@ -101,7 +93,5 @@ pub fn delegated() -> Option<PathBuf> {
     })?;
     let path = Path::new(mount).join(own);
     rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).ok()?;
-    rustix::fs::access(&path.join("cgroup.procs"), rustix::fs::Access::WRITE_OK)
-        .ok()
-        .map(|()| path)
+    rustix::fs::access(&path.join("cgroup.procs"), rustix::fs::Access::WRITE_OK).ok().map(|()| path)
 }

@@ -7,8 +7,9 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::exec::{ShimId, Start};
 use crate::failpoint;
+use crate::ids::ShimId;
+use crate::launch::Start;
 use crate::sys::files;
 
 const VOID: &str = "void";
@@ -78,10 +79,7 @@ pub(crate) fn holder(path: &Path) -> io::Result<Holder> {
     if text == VOID {
         return Ok(Holder::Void);
     }
-    Ok(text
-        .strip_prefix("shim ")
-        .and_then(|id| id.parse().ok())
-        .map_or(Holder::Unnamed, Holder::Shim))
+    Ok(text.strip_prefix("shim ").and_then(|id| id.parse().ok()).map_or(Holder::Unnamed, Holder::Shim))
 }
 
 /// Removes a claim that nobody needs any more.
@@ -97,32 +95,19 @@ mod tests {
     #[test]
     fn whoever_comes_second_obeys() {
         let folder = tempfile::tempdir().unwrap();
-        let start = |run| Start {
-            run: RunId(run),
-            part: "1".parse().unwrap(),
-            token: Token(7),
-        };
-        let shim = ShimId(Token(9));
+        let start = |run| Start { run: RunId(run), piece: "1".parse().unwrap(), token: Token(7) };
+        let shim = ShimId(9);
         assert!(matches!(take(folder.path(), &start(1), shim).unwrap(), Claim::Ours(_)));
         assert_eq!(void(folder.path(), &start(1)).unwrap(), Holder::Shim(shim));
         assert_eq!(void(folder.path(), &start(2)).unwrap(), Holder::Void);
-        assert!(matches!(
-            take(folder.path(), &start(2), shim).unwrap(),
-            Claim::Theirs(Holder::Void)
-        ));
+        assert!(matches!(take(folder.path(), &start(2), shim).unwrap(), Claim::Theirs(Holder::Void)));
     }
 
     #[test]
     fn the_lock_is_held_until_the_last_copy_is_closed() {
         let folder = tempfile::tempdir().unwrap();
-        let start = Start {
-            run: RunId(1),
-            part: "1".parse().unwrap(),
-            token: Token(7),
-        };
-        let Claim::Ours(file) = take(folder.path(), &start, ShimId(Token(9))).unwrap() else {
-            panic!("claimed")
-        };
+        let start = Start { run: RunId(1), piece: "1".parse().unwrap(), token: Token(7) };
+        let Claim::Ours(file) = take(folder.path(), &start, ShimId(9)).unwrap() else { panic!("claimed") };
         let copy = file.try_clone().unwrap();
         drop(file);
         assert!(files::is_locked(&path(folder.path(), &start)).unwrap());

@@ -10,8 +10,9 @@ use super::attempt::{Leader, Over};
 use super::kin::identity;
 use super::ladder::Ladder;
 use super::wire::Record;
-use crate::exec::{Act, Leftovers, Rung, Status, Witness, witness};
+use crate::exec::{Act, Status, Witness, witness};
 use crate::failpoint;
+use crate::launch::{Leftovers, Rung};
 use crate::sys::process::{self, Usage, Wait};
 use crate::sys::time::{Boottime, Wall};
 use crate::sys::{pidfd, proc};
@@ -37,11 +38,7 @@ impl Shim {
         }
         failpoint!("shim::reap::after");
         self.sort_orphans();
-        let over = self
-            .attempts
-            .iter()
-            .filter(|(_, attempt)| attempt.over.is_some())
-            .map(|(key, _)| *key);
+        let over = self.attempts.iter().filter(|(_, attempt)| attempt.over.is_some()).map(|(key, _)| *key);
         for key in over.collect::<Vec<_>>() {
             self.settle(key);
         }
@@ -54,15 +51,7 @@ impl Shim {
         let (now, at) = (Boottime::now(), Wall::now());
         attempt.capture.read_rest(&mut self.buffer, at);
         let (ran, drain) = (now.since(attempt.up), now.after(DRAIN));
-        attempt.over = Some(Over {
-            status,
-            at,
-            ran,
-            usage,
-            witness,
-            drain,
-            told: false,
-        });
+        attempt.over = Some(Over { status, at, up: now, ran, usage, witness, drain, told: false });
     }
 
     /// Writes down that a first process ended and nobody knows how, and goes on to what it left.
@@ -105,11 +94,7 @@ impl Shim {
             return;
         };
         attempt.capture.sample(now, Wall::now());
-        let notices = attempt
-            .mailbox
-            .as_mut()
-            .map(|mailbox| mailbox.take_due(now))
-            .unwrap_or_default();
+        let notices = attempt.mailbox.as_mut().map(|mailbox| mailbox.take_due(now)).unwrap_or_default();
         let is_late = now >= attempt.deadline();
         self.note(key, notices, now);
         if is_late {
@@ -123,11 +108,7 @@ impl Shim {
             attempt.look = Boottime::NEVER;
             if attempt.over.is_none() && attempt.asking.is_some() {
                 self.foreign_ended(key);
-            } else if attempt
-                .ladder
-                .as_ref()
-                .is_some_and(|ladder| ladder.rung() == Rung::Kill)
-            {
+            } else if attempt.ladder.as_ref().is_some_and(|ladder| ladder.rung() == Rung::Kill) {
                 self.kill(key, now);
             }
         }
@@ -152,11 +133,7 @@ impl Shim {
             return;
         };
         // Without its leader, only the rungs for all are left.
-        let rung = if attempt.over.is_some() {
-            rung.max(Rung::All)
-        } else {
-            rung
-        };
+        let rung = if attempt.over.is_some() { rung.max(Rung::All) } else { rung };
         let plan = &attempt.watch.stop;
         let moved = match &mut attempt.ladder {
             Some(ladder) => ladder.skip_to(rung, now, plan),
@@ -174,10 +151,7 @@ impl Shim {
     /// Takes the steps that are due.
     fn descend(&mut self, key: u32, now: Boottime) {
         while let Some(attempt) = self.attempts.get_mut(&key)
-            && let Some(rung) = attempt
-                .ladder
-                .as_mut()
-                .and_then(|ladder| ladder.step(now, &attempt.watch.stop))
+            && let Some(rung) = attempt.ladder.as_mut().and_then(|ladder| ladder.step(now, &attempt.watch.stop))
         {
             self.perform(key, rung, now);
         }
@@ -196,11 +170,7 @@ impl Shim {
     }
 
     fn ask(&self, key: u32) {
-        if let Some(file) = self
-            .attempts
-            .get(&key)
-            .and_then(|attempt| attempt.watch.stop.file.as_ref())
-        {
+        if let Some(file) = self.attempts.get(&key).and_then(|attempt| attempt.watch.stop.file.as_ref()) {
             if let Some(folder) = file.parent() {
                 let _ = std::fs::create_dir_all(folder);
             }
@@ -238,12 +208,7 @@ impl Shim {
         let mut killed = HashSet::new();
         for _ in 0..64 {
             self.sort_orphans();
-            let fresh: Vec<_> = self
-                .kin(key)
-                .iter()
-                .map(identity)
-                .filter(|who| killed.insert(*who))
-                .collect();
+            let fresh: Vec<_> = self.kin(key).iter().map(identity).filter(|who| killed.insert(*who)).collect();
             if fresh.is_empty() {
                 break;
             }
@@ -310,11 +275,7 @@ impl Shim {
             return;
         };
         over.told = true;
-        let record = Record::LeaderEnded {
-            start: attempt.start.clone(),
-            at: over.at,
-            status: over.status.clone(),
-        };
+        let record = Record::LeaderEnded { start: attempt.start.clone(), at: over.at, status: over.status.clone() };
         self.record(&record);
     }
 

@@ -32,12 +32,7 @@ impl Journal {
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let file = files::create_new(path)?;
         files::reserve(&file, 0, 2 * CHUNK);
-        Ok(Self {
-            file,
-            end: 0,
-            pending: Vec::new(),
-            reserved: 2 * CHUNK,
-        })
+        Ok(Self { file, end: 0, pending: Vec::new(), reserved: 2 * CHUNK })
     }
 
     /// Returns where the journal ends once everything is written.
@@ -144,17 +139,11 @@ pub(crate) fn remains(path: &Path) -> io::Result<Remains> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::Start;
     use crate::ids::{RunId, Token};
+    use crate::launch::Start;
 
     fn voided(run: u64) -> Record {
-        Record::Voided {
-            start: Start {
-                run: RunId(run),
-                part: "1".parse().unwrap(),
-                token: Token(u128::from(run)),
-            },
-        }
+        Record::Voided { start: Start { run: RunId(run), piece: "1".parse().unwrap(), token: Token(u128::from(run)) } }
     }
 
     #[test]
@@ -169,11 +158,7 @@ mod tests {
         for length in 0..=whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
             let found = remains(&path).unwrap();
-            let expected = if length as u64 >= second {
-                2
-            } else {
-                usize::from(length as u64 >= first)
-            };
+            let expected = if length as u64 >= second { 2 } else { usize::from(length as u64 >= first) };
             assert_eq!(found.records.len(), expected, "cut at {length}");
         }
     }

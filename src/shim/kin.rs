@@ -6,7 +6,8 @@
 //! cannot be told.
 
 use super::{Shim, claim};
-use crate::exec::{Start, Survivor, witness};
+use crate::exec::{Survivor, witness};
+use crate::launch::Start;
 use crate::sys::proc::{self, Stat};
 use crate::sys::process::Identity;
 
@@ -39,8 +40,7 @@ impl Shim {
 
     fn is_leader(&self, pid: i32) -> bool {
         let key = self.leaders.get(&pid);
-        key.and_then(|key| self.attempts.get(key))
-            .is_some_and(|attempt| attempt.over.is_none())
+        key.and_then(|key| self.attempts.get(key)).is_some_and(|attempt| attempt.over.is_none())
     }
 
     fn owner(&self, stat: &Stat) -> Owner {
@@ -50,10 +50,7 @@ impl Shim {
         let token = proc::variable(stat.pid, witness::TOKEN_VARIABLE).and_then(|value| value.parse().ok());
         if let Some(token) = token {
             // A token of a program that has ended says just as clearly that it is none of the living ones.
-            return self
-                .tokens
-                .get(&token)
-                .map_or(Owner::Released, |key| Owner::Attempt(*key));
+            return self.tokens.get(&token).map_or(Owner::Released, |key| Owner::Attempt(*key));
         }
         let holds = |start: &Start| proc::has_open(stat.pid, &claim::path(&self.claims, start));
         if let Some((key, _)) = self.attempts.iter().find(|(_, attempt)| holds(&attempt.start)) {
@@ -73,29 +70,15 @@ impl Shim {
         };
         let session = attempt.leader.session();
         if attempt.leader.is_adopted() {
-            return witness::members(
-                &attempt.start,
-                session,
-                attempt.cgroup.as_ref().map(super::cgroup::Cgroup::path),
-            );
+            return witness::members(&attempt.start, session, attempt.cgroup.as_ref().map(super::cgroup::Cgroup::path));
         }
         let mut roots: Vec<i32> = session.filter(|_| attempt.over.is_none()).into_iter().collect();
         let orphans = self.orphans.iter().filter(|(_, owner)| **owner == Owner::Attempt(key));
         roots.extend(orphans.map(|(pid, _)| *pid));
         if let Some(group) = &attempt.cgroup {
-            roots.extend(
-                group
-                    .members()
-                    .into_iter()
-                    .filter(|pid| !roots.contains(pid))
-                    .collect::<Vec<_>>(),
-            );
+            roots.extend(group.members().into_iter().filter(|pid| !roots.contains(pid)).collect::<Vec<_>>());
         }
-        if roots.is_empty() {
-            Vec::new()
-        } else {
-            proc::family(&roots)
-        }
+        if roots.is_empty() { Vec::new() } else { proc::family(&roots) }
     }
 
     /// Returns the orphans that nobody can be told to own, as doubtful survivors.
@@ -115,8 +98,5 @@ impl Shim {
 
 /// Returns who a process is.
 pub(super) const fn identity(stat: &Stat) -> Identity {
-    Identity {
-        pid: stat.pid,
-        ticks: stat.ticks,
-    }
+    Identity { pid: stat.pid, ticks: stat.ticks }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::exec::{Rung, StopLadder};
+use crate::launch::{Rung, StopLadder};
 use crate::sys::time::Boottime;
 
 /// The state of one descent.
@@ -16,11 +16,7 @@ pub(crate) struct Ladder {
 impl Ladder {
     /// Steps on a rung. The caller does what the rung says.
     pub(crate) fn begin(rung: Rung, now: Boottime, plan: &StopLadder) -> Self {
-        Self {
-            rung,
-            until: now.after(grace(rung, plan)),
-            extended: Duration::ZERO,
-        }
+        Self { rung, until: now.after(grace(rung, plan)), extended: Duration::ZERO }
     }
 
     /// Returns the rung that is stood on.
@@ -61,10 +57,7 @@ impl Ladder {
 
     /// Gives more time because the program asks for it, up to what the plan allows in all.
     pub(crate) fn extend(&mut self, span: Duration, now: Boottime, plan: &StopLadder) {
-        let wanted = now
-            .after(span)
-            .since(self.until)
-            .min(plan.extend.saturating_sub(self.extended));
+        let wanted = now.after(span).since(self.until).min(plan.extend.saturating_sub(self.extended));
         self.extended += wanted;
         self.until = self.until.after(wanted);
     }
@@ -85,13 +78,7 @@ mod tests {
 
     fn plan() -> StopLadder {
         let second = Duration::from_secs(1);
-        StopLadder {
-            file: None,
-            ask: second,
-            leader: second * 2,
-            all: second * 3,
-            extend: second * 4,
-        }
+        StopLadder { file: None, ask: second, leader: second * 2, all: second * 3, extend: second * 4 }
     }
 
     fn at(seconds: u64) -> Boottime {

@@ -36,13 +36,7 @@ pub(crate) enum Heard {
 impl Link {
     pub(crate) fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self {
-            stream,
-            inbox: Inbox::default(),
-            outbox: Vec::new(),
-            place: None,
-            is_full: false,
-        })
+        Ok(Self { stream, inbox: Inbox::default(), outbox: Vec::new(), place: None, is_full: false })
     }
 
     /// Reads what has come and gives out whole orders.
@@ -97,10 +91,7 @@ impl Link {
                 })?;
                 self.place = Some(next);
                 if next == place {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "the journal cannot be read back",
-                    ));
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the journal cannot be read back"));
                 }
             }
             if self.outbox.is_empty() {

@@ -11,9 +11,10 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::time::Duration;
 
+use crate::exec::OutputSummary;
 use crate::exec::log::{Chunk, ENTRY_BYTES, Stream, bytes_path, index_path};
-use crate::exec::{Output, OutputSummary};
 use crate::failpoint;
+use crate::launch::Output;
 use crate::sys::files;
 use crate::sys::time::Wall;
 
@@ -80,25 +81,15 @@ impl LogWriter {
         let theirs = File::options().append(true).create(true).mode(0o600).open(&path)?;
         let ours = File::options().read(true).write(true).open(&path)?;
         self.size = ours.metadata()?.len();
-        self.files = Some(Files {
-            bytes: ours,
-            index: Index::open(&self.output),
-        });
+        self.files = Some(Files { bytes: ours, index: Index::open(&self.output, false) });
         Ok(theirs)
     }
 
     /// Takes over a log that a program still writes into.
     pub(crate) fn take_over(output: Output) -> Self {
         let mut this = Self::new(output);
-        if let Ok(bytes) = File::options()
-            .read(true)
-            .write(true)
-            .open(bytes_path(&this.output.base))
-        {
-            this.files = Some(Files {
-                bytes,
-                index: Index::open(&this.output),
-            });
+        if let Ok(bytes) = File::options().read(true).write(true).open(bytes_path(&this.output.base)) {
+            this.files = Some(Files { bytes, index: Index::open(&this.output, false) });
             this.sample(Wall::now());
         }
         this
@@ -120,20 +111,10 @@ impl LogWriter {
         }
         if self.write(bytes, offset).is_err() {
             self.lost += length;
-            self.note(Chunk {
-                at,
-                offset,
-                length,
-                stream: Stream::Dropped,
-            });
+            self.note(Chunk { at, offset, length, stream: Stream::Dropped });
             return;
         }
-        self.note(Chunk {
-            at,
-            offset,
-            length,
-            stream,
-        });
+        self.note(Chunk { at, offset, length, stream });
         self.trim(at);
     }
 
@@ -150,15 +131,7 @@ impl LogWriter {
 
     fn create(&self) -> io::Result<Files> {
         let path = bytes_path(&self.output.base);
-        let open = || {
-            File::options()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&path)
-        };
+        let open = || File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
         let bytes = match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 std::fs::create_dir_all(path.parent().ok_or(error)?)?;
@@ -166,10 +139,7 @@ impl LogWriter {
             }
             other => other?,
         };
-        Ok(Files {
-            bytes,
-            index: Index::open(&self.output),
-        })
+        Ok(Files { bytes, index: Index::open(&self.output, true) })
     }
 
     fn note(&mut self, chunk: Chunk) {
@@ -184,12 +154,7 @@ impl LogWriter {
         let size = files.bytes.metadata().map_or(self.size, |data| data.len());
         let grown = size.saturating_sub(self.size);
         if grown > 0 {
-            self.note(Chunk {
-                at,
-                offset: self.size,
-                length: grown,
-                stream: Stream::Mixed,
-            });
+            self.note(Chunk { at, offset: self.size, length: grown, stream: Stream::Mixed });
         }
         // A script that truncates its own log makes it shorter; what we know of the longer one is of no use.
         self.size = size;
@@ -202,23 +167,14 @@ impl LogWriter {
         self.look();
         let (head, dropped) = self.hole;
         let slack = slack_of(self.output.cap_bytes);
-        let tail = if self.shrunk {
-            SHRUNK.min(self.tail())
-        } else {
-            self.tail()
-        };
+        let tail = if self.shrunk { SHRUNK.min(self.tail()) } else { self.tail() };
         let end = self.size.saturating_sub(tail) / BLOCK * BLOCK;
         if end < dropped + slack {
             return;
         }
         let Some(files) = &mut self.files else { return };
         if let Some(index) = &mut files.index {
-            index.hole(Chunk {
-                at,
-                offset: head,
-                length: end - head,
-                stream: Stream::Dropped,
-            });
+            index.hole(Chunk { at, offset: head, length: end - head, stream: Stream::Dropped });
         }
         failpoint!("shim::output::punch::before");
         let punched = files::punch(&files.bytes, dropped, end);
@@ -227,12 +183,7 @@ impl LogWriter {
             Ok(()) => self.hole.1 = end,
             Err(_) => {
                 if let Some(index) = &mut files.index {
-                    index.hole(Chunk {
-                        at,
-                        offset: head,
-                        length: dropped - head,
-                        stream: Stream::Dropped,
-                    });
+                    index.hole(Chunk { at, offset: head, length: dropped - head, stream: Stream::Dropped });
                 }
                 self.ring = Some(VecDeque::new());
                 self.ring_from = self.size;
@@ -276,20 +227,10 @@ impl LogWriter {
         let bytes = ring.make_contiguous().to_vec();
         let offset = self.size - bytes.len() as u64;
         let dropped = offset - self.ring_from;
-        self.note(Chunk {
-            at,
-            offset: self.ring_from,
-            length: dropped,
-            stream: Stream::Dropped,
-        });
+        self.note(Chunk { at, offset: self.ring_from, length: dropped, stream: Stream::Dropped });
         let written = self.write(&bytes, offset).is_ok();
         let stream = if written { Stream::Mixed } else { Stream::Dropped };
-        self.note(Chunk {
-            at,
-            offset,
-            length: bytes.len() as u64,
-            stream,
-        });
+        self.note(Chunk { at, offset, length: bytes.len() as u64, stream });
         if written { dropped } else { dropped + bytes.len() as u64 }
     }
 }
@@ -317,25 +258,12 @@ struct Index {
 }
 
 impl Index {
-    fn open(output: &Output) -> Option<Self> {
+    fn open(output: &Output, is_new: bool) -> Option<Self> {
         let path = index_path(&output.base);
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .ok()?;
+        let file = File::options().read(true).write(true).create(true).truncate(is_new).mode(0o600).open(path).ok()?;
         let entries = file.metadata().ok()?.len() / ENTRY_BYTES as u64;
         let many = (output.cap_bytes / 8 / ENTRY_BYTES as u64).max(1024);
-        Some(Self {
-            file,
-            entries,
-            open: None,
-            hole: None,
-            many,
-        })
+        Some(Self { file, entries, open: None, hole: None, many })
     }
 
     /// Adds a chunk, to the open entry if it belongs there.
@@ -380,16 +308,11 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::OutputMode;
     use crate::exec::log::Log;
+    use crate::launch::OutputMode;
 
     fn writer(folder: &std::path::Path, cap: u64) -> LogWriter {
-        LogWriter::new(Output {
-            mode: OutputMode::Pipe,
-            base: folder.join("a/1"),
-            cap_bytes: cap,
-            reserve_bytes: 0,
-        })
+        LogWriter::new(Output { mode: OutputMode::Pipe, base: folder.join("a/1"), cap_bytes: cap, reserve_bytes: 0 })
     }
 
     fn numbered(from: u64, bytes: u64) -> Vec<u8> {

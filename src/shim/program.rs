@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::exec::{Launch, Status};
+use crate::exec::Status;
+use crate::launch::Launch;
 
 /// What the kernel gets: the file, the arguments, the environment, the folder.
 #[derive(Debug)]
@@ -28,30 +29,17 @@ pub(crate) fn prepare(launch: &Launch, more: &[(&str, String)]) -> Result<Prepar
         CString::new(text).map_err(|_| not_started(libc::EINVAL, format!("{of} of `{name}` holds a zero byte")))
     };
     let workdir = text(&launch.workdir.to_string_lossy(), "the folder")?;
-    let argv = launch
-        .argv
-        .iter()
-        .map(|word| text(word, "an argument"))
-        .collect::<Result<_, _>>()?;
-    let own = launch
-        .env
-        .iter()
-        .filter(|(key, _)| more.iter().all(|(other, _)| other != key));
+    let argv = launch.argv.iter().map(|word| text(word, "an argument")).collect::<Result<_, _>>()?;
+    let own = launch.env.iter().filter(|(key, _)| more.iter().all(|(other, _)| other != key));
     let mut env = Vec::with_capacity(launch.env.len() + more.len());
-    for (key, value) in own
-        .map(|(key, value)| (key.as_str(), value))
-        .chain(more.iter().map(|(key, value)| (*key, value)))
+    for (key, value) in
+        own.map(|(key, value)| (key.as_str(), value)).chain(more.iter().map(|(key, value)| (*key, value)))
     {
         env.push(text(&format!("{key}={value}"), "the environment")?);
     }
     let file = find(name, launch)?;
     let file = CString::new(file.as_os_str().as_bytes()).map_err(|_| not_started(libc::EINVAL, "a zero byte"))?;
-    Ok(Prepared {
-        file,
-        argv,
-        env,
-        workdir,
-    })
+    Ok(Prepared { file, argv, env, workdir })
 }
 
 /// Looks a program up as `execvp` would, but on the child's `PATH` and from the child's folder.
@@ -76,14 +64,8 @@ fn find(name: &str, launch: &Launch) -> Result<PathBuf, Status> {
         return Err(no_folder(&launch.workdir));
     }
     match refused {
-        Some(file) => Err(not_started(
-            libc::EACCES,
-            format!("`{}` may not be executed", file.display()),
-        )),
-        None => Err(not_started(
-            libc::ENOENT,
-            format!("no program `{name}` on the path {path}"),
-        )),
+        Some(file) => Err(not_started(libc::EACCES, format!("`{}` may not be executed", file.display()))),
+        None => Err(not_started(libc::ENOENT, format!("no program `{name}` on the path {path}"))),
     }
 }
 
@@ -114,8 +96,5 @@ fn no_folder(folder: &Path) -> Status {
 }
 
 pub(crate) fn not_started(errno: i32, what: impl Into<String>) -> Status {
-    Status::NotStarted {
-        errno,
-        what: what.into(),
-    }
+    Status::NotStarted { errno, what: what.into() }
 }

@@ -14,8 +14,9 @@ use super::program::{self, Prepared, not_started};
 use super::wire::{Adopt, Record};
 use super::{Kind, Shim};
 use crate::exec::witness::TOKEN_VARIABLE;
-use crate::exec::{Exit, Launch, ResourceLimits, ShimKind, Status};
+use crate::exec::{Exit, Status};
 use crate::failpoint;
+use crate::launch::{Launch, ResourceLimits, ShimKind};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Identity};
 use crate::sys::spawn::{self, Program, Stdio};
@@ -53,16 +54,11 @@ impl Shim {
     fn start(&mut self, launch: &Launch, lock: &std::fs::File) -> Result<(), Status> {
         let key = self.key();
         let own_trouble = |what: &str, error: &io::Error| {
-            not_started(
-                error.raw_os_error().unwrap_or(libc::EIO),
-                format!("{what} could not be opened: {error}"),
-            )
+            not_started(error.raw_os_error().unwrap_or(libc::EIO), format!("{what} could not be opened: {error}"))
         };
         let mut more = vec![(TOKEN_VARIABLE, launch.start.token.to_string())];
         let mailbox = if launch.notify {
-            let (mailbox, address) = self
-                .mailbox(key)
-                .map_err(|error| own_trouble("the notify socket", &error))?;
+            let (mailbox, address) = self.mailbox(key).map_err(|error| own_trouble("the notify socket", &error))?;
             more.extend([("NOTIFY_SOCKET", address.clone()), ("STEADFAST_NOTIFY", address)]);
             Some(mailbox)
         } else {
@@ -87,25 +83,13 @@ impl Shim {
         process::raise_oom_score(pid);
         // The child is ours and not reaped, so there is a line about it; without `/proc` nothing here works.
         let who = Identity::of(pid).unwrap_or(Identity { pid, ticks: 0 });
-        let mut attempt = Attempt::new(
-            launch.start.clone(),
-            launch.watch.clone(),
-            Leader::Child(who),
-            up,
-            capture,
-        );
+        let mut attempt = Attempt::new(launch.start.clone(), launch.watch.clone(), Leader::Child(who), up, capture);
         (attempt.began, attempt.mailbox, attempt.cgroup, attempt.unenforced) =
             (Some(began), mailbox, cgroup, unenforced);
         let cgroup = attempt.cgroup.as_ref().map(|group| group.path().to_owned());
         self.hold(key, attempt);
         self.leaders.insert(pid, key);
-        self.record(&Record::Started {
-            start: launch.start.clone(),
-            who,
-            at: began,
-            up,
-            cgroup,
-        });
+        self.record(&Record::Started { start: launch.start.clone(), who, at: began, up, cgroup });
         failpoint!("shim::started::recorded");
         Ok(())
     }
@@ -150,13 +134,7 @@ impl Shim {
         spawn::fork(&program, || {
             cgroup.map_or(Ok(()), Cgroup::enter)?;
             for (_, resource, value) in limits {
-                setrlimit(
-                    resource,
-                    Rlimit {
-                        current: Some(value),
-                        maximum: Some(value),
-                    },
-                )?;
+                setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?;
             }
             Ok(())
         })
@@ -185,27 +163,14 @@ impl Shim {
             return;
         }
         let now = Boottime::now();
-        let leader = adopt
-            .leader
-            .and_then(|who| who.open().map(|handle| Leader::Foreign(who, handle)));
+        let leader = adopt.leader.and_then(|who| who.open().map(|handle| Leader::Foreign(who, handle)));
         let leader = leader.unwrap_or(Leader::Gone(adopt.session.or(adopt.leader.map(|who| who.pid))));
         let is_gone = matches!(leader, Leader::Gone(_));
         let capture = Capture::adopt(&adopt.output);
-        let mut attempt = Attempt::new(
-            adopt.start.clone(),
-            adopt.watch,
-            leader,
-            adopt.up.unwrap_or(now),
-            capture,
-        );
+        let mut attempt = Attempt::new(adopt.start.clone(), adopt.watch, leader, adopt.up.unwrap_or(now), capture);
         attempt.began = adopt.began;
         attempt.cgroup = adopt.cgroup.clone().and_then(Cgroup::existing);
-        self.record(&Record::Adopted {
-            start: adopt.start,
-            leader: adopt.leader,
-            up: adopt.up,
-            cgroup: adopt.cgroup,
-        });
+        self.record(&Record::Adopted { start: adopt.start, leader: adopt.leader, up: adopt.up, cgroup: adopt.cgroup });
         let key = self.key();
         self.hold(key, attempt);
         if is_gone {
@@ -218,13 +183,7 @@ impl Shim {
 fn group(launch: &Launch) -> (Option<Cgroup>, Vec<String>) {
     let limits = &launch.limits;
     let wanted = [("memory", limits.memory_bytes), ("processes", limits.processes)];
-    let refused = || {
-        wanted
-            .iter()
-            .filter(|(_, value)| value.is_some())
-            .map(|(name, _)| (*name).to_owned())
-            .collect()
-    };
+    let refused = || wanted.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| (*name).to_owned()).collect();
     let Some(parent) = limits.cgroup.as_ref().filter(|_| launch.shim == ShimKind::Own) else {
         return (None, refused());
     };
@@ -242,7 +201,5 @@ fn rlimits(limits: &ResourceLimits) -> Vec<(&'static str, Resource, u64)> {
         ("file", Resource::Fsize, limits.file_bytes),
         ("cpu", Resource::Cpu, limits.cpu_seconds),
     ];
-    all.into_iter()
-        .filter_map(|(name, resource, value)| Some((name, resource, value?)))
-        .collect()
+    all.into_iter().filter_map(|(name, resource, value)| Some((name, resource, value?))).collect()
 }

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::exec::{Exit, Launch, Notice, Output, Rung, ShimId, Start, Status, Survivor, Watch};
+use crate::exec::{Exit, Notice, Status, Survivor};
+use crate::ids::ShimId;
+use crate::launch::{Launch, Output, Rung, Start, Watch};
 use crate::sys::process::{BootId, Identity};
 use crate::sys::time::{Boottime, Wall};
 
@@ -232,9 +234,7 @@ fn put(to: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>) -> io::Result
     let length = to.len() - begin - HEAD;
     if filled.is_err() || length > FRAME_BYTES {
         to.truncate(begin);
-        return Err(filled
-            .err()
-            .unwrap_or_else(|| io::Error::from(rustix::io::Errno::TOOBIG)));
+        return Err(filled.err().unwrap_or_else(|| io::Error::from(rustix::io::Errno::TOOBIG)));
     }
     to[begin..begin + 4].copy_from_slice(&(length as u32).to_le_bytes());
     Ok(())
@@ -269,10 +269,7 @@ impl Inbox {
         };
         let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
         if length > FRAME_BYTES {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("a frame of {length} bytes"),
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes")));
         }
         let Some(body) = rest.get(..length) else {
             return Ok(None);

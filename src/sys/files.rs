@@ -14,12 +14,7 @@ use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 ///
 /// `AlreadyExists` where somebody was first.
 pub fn create_new(path: &Path) -> io::Result<File> {
-    File::options()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    File::options().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Takes the lock of an open file, without waiting. Returns whether it was free.
@@ -61,12 +56,7 @@ pub fn reserve(file: impl AsFd, from: u64, bytes: u64) {
 ///
 /// The file system cannot.
 pub fn punch(file: impl AsFd, from: u64, to: u64) -> io::Result<()> {
-    Ok(fallocate(
-        file,
-        FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
-        from,
-        to.saturating_sub(from),
-    )?)
+    Ok(fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, from, to.saturating_sub(from))?)
 }
 
 /// Tries on a folder whether its file system can give back the middle of a file.

@@ -29,15 +29,10 @@ struct Info {
 /// `None` where the process runs on, is not reaped yet, or the kernel (before 6.15) does not tell.
 #[must_use]
 pub fn exit_of(handle: impl AsFd) -> Option<Wait> {
-    let mut info = Info {
-        mask: INFO_EXIT,
-        ..Info::default()
-    };
+    let mut info = Info { mask: INFO_EXIT, ..Info::default() };
     // SAFETY: the request's size is that of `Info`, which lives through the call; a kernel without it gives an error.
     let done = unsafe { libc::ioctl(handle.as_fd().as_raw_fd(), GET_INFO as _, &raw mut info) };
-    (done == 0 && info.mask & INFO_EXIT != 0)
-        .then(|| Wait::from_raw(info.exit_code))
-        .flatten()
+    (done == 0 && info.mask & INFO_EXIT != 0).then(|| Wait::from_raw(info.exit_code)).flatten()
 }
 
 /// Waits until a child of ours has ended, and takes its exit, so that it does not stay in the table of processes.

@@ -32,10 +32,7 @@ impl Poller {
     ///
     /// The process has too many descriptors.
     pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            events: Vec::with_capacity(256),
-        })
+        Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?, events: Vec::with_capacity(256) })
     }
 
     /// Waits for a descriptor from now on, level-triggered.
@@ -44,12 +41,7 @@ impl Poller {
     ///
     /// What the kernel says, for example for a regular file.
     pub fn add(&self, fd: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
-        Ok(epoll::add(
-            &self.epoll,
-            fd,
-            epoll::EventData::new_u64(token),
-            flags(interest),
-        )?)
+        Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags(interest))?)
     }
 
     /// Changes what a descriptor is waited for.
@@ -58,12 +50,7 @@ impl Poller {
     ///
     /// The descriptor was never added.
     pub fn change(&self, fd: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
-        Ok(epoll::modify(
-            &self.epoll,
-            fd,
-            epoll::EventData::new_u64(token),
-            flags(interest),
-        )?)
+        Ok(epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token), flags(interest))?)
     }
 
     /// Forgets a descriptor. A closed one that no other process shares is forgotten by itself.
@@ -108,10 +95,7 @@ impl Timer {
     /// The process has too many descriptors.
     pub fn new() -> io::Result<Self> {
         let fd = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        Ok(Self {
-            fd,
-            armed: Boottime::NEVER,
-        })
+        Ok(Self { fd, armed: Boottime::NEVER })
     }
 
     /// Arms the timer for a moment, [`Boottime::NEVER`] to disarm. Costs a call only where that changes something.
@@ -124,14 +108,8 @@ impl Timer {
             return Ok(());
         }
         let value = if at == Boottime::NEVER { 0 } else { at.0.max(1) };
-        let value = Timespec {
-            tv_sec: (value / 1_000_000_000) as i64,
-            tv_nsec: (value % 1_000_000_000) as i64,
-        };
-        let once = Itimerspec {
-            it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
-            it_value: value,
-        };
+        let value = Timespec { tv_sec: (value / 1_000_000_000) as i64, tv_nsec: (value % 1_000_000_000) as i64 };
+        let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
         timerfd_settime(&self.fd, TimerfdTimerFlags::ABSTIME, &once)?;
         self.armed = at;
         Ok(())

@@ -34,21 +34,12 @@ impl Stat {
         let close = line.iter().rposition(|byte| *byte == b')')?;
         let pid = std::str::from_utf8(&line[..open]).ok()?.trim().parse().ok()?;
         let name = String::from_utf8_lossy(line.get(open + 1..close)?).into_owned();
-        let mut fields = std::str::from_utf8(line.get(close + 1..)?)
-            .ok()?
-            .split_ascii_whitespace();
+        let mut fields = std::str::from_utf8(line.get(close + 1..)?).ok()?.split_ascii_whitespace();
         let state = *fields.next()?.as_bytes().first()?;
         let parent = fields.next()?.parse().ok()?;
         let session = fields.nth(1)?.parse().ok()?;
         let ticks = fields.nth(15)?.parse().ok()?;
-        Some(Self {
-            pid,
-            name,
-            state,
-            parent,
-            session,
-            ticks,
-        })
+        Some(Self { pid, name, state, parent, session, ticks })
     }
 }
 
@@ -80,11 +71,7 @@ pub fn children(pid: i32) -> Option<Vec<i32>> {
 pub fn own_children() -> Option<Vec<i32>> {
     let pid = super::process::own_pid();
     let list = fs::read_to_string(format!("/proc/self/task/{pid}/children")).ok()?;
-    Some(
-        list.split_ascii_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-            .collect(),
-    )
+    Some(list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
 }
 
 /// Returns every process that there is to see.
@@ -93,10 +80,7 @@ pub fn everyone() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Returns the given processes and all who descend from them, parents first, without the dead.
@@ -115,11 +99,7 @@ pub fn family(roots: &[i32]) -> Vec<Stat> {
             Some(young) => young,
             // A process that ended meanwhile has no folder; a kernel without the lists has none either way.
             None if stat(pid).is_none() => continue,
-            None => parents
-                .get_or_insert_with(by_parent)
-                .get(&pid)
-                .cloned()
-                .unwrap_or_default(),
+            None => parents.get_or_insert_with(by_parent).get(&pid).cloned().unwrap_or_default(),
         };
         todo.extend(young.into_iter().filter(|pid| seen.insert(*pid)));
     }
@@ -152,9 +132,7 @@ pub fn has_open(pid: i32, path: &std::path::Path) -> bool {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
         return false;
     };
-    entries
-        .flatten()
-        .any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path))
+    entries.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path))
 }
 
 #[cfg(test)]
@@ -165,10 +143,7 @@ mod tests {
     fn a_name_may_hold_brackets_and_spaces() {
         let line = b"42 (a) b (c) S 7 42 41 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2";
         let stat = Stat::parse(line).unwrap();
-        assert_eq!(
-            (stat.pid, stat.name.as_str(), stat.state, stat.parent),
-            (42, "a) b (c", b'S', 7)
-        );
+        assert_eq!((stat.pid, stat.name.as_str(), stat.state, stat.parent), (42, "a) b (c", b'S', 7));
         assert_eq!((stat.session, stat.ticks), (41, 987_654));
     }
 

@@ -22,11 +22,7 @@ impl BootId {
     ///
     /// `/proc` is not mounted.
     pub fn current() -> io::Result<Self> {
-        Ok(Self(
-            std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?
-                .trim()
-                .to_owned(),
-        ))
+        Ok(Self(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned()))
     }
 }
 
@@ -62,9 +58,7 @@ impl Identity {
     #[must_use]
     pub fn open(self) -> Option<std::os::fd::OwnedFd> {
         let handle = rustix::process::pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::NONBLOCK).ok()?;
-        proc::stat(self.pid)
-            .is_some_and(|stat| stat.ticks == self.ticks)
-            .then_some(handle)
+        proc::stat(self.pid).is_some_and(|stat| stat.ticks == self.ticks).then_some(handle)
     }
 
     /// Sends a signal, to this process or to nobody. Returns whether it was sent.
@@ -102,10 +96,7 @@ impl Wait {
         } else if signal == 0x7f {
             None
         } else {
-            Some(Self::Signalled {
-                signal,
-                core: status & 0x80 != 0,
-            })
+            Some(Self::Signalled { signal, core: status & 0x80 != 0 })
         }
     }
 }
@@ -146,20 +137,14 @@ pub fn reap() -> Option<(i32, Wait, Usage)> {
             return None;
         }
         // Stops and continuations are not asked for, so every status is an end.
-        let wait = Wait::from_raw(status).unwrap_or(Wait::Signalled {
-            signal: status,
-            core: false,
-        });
+        let wait = Wait::from_raw(status).unwrap_or(Wait::Signalled { signal: status, core: false });
         return Some((pid, wait, numbers(&usage)));
     }
 }
 
 fn numbers(usage: &libc::rusage) -> Usage {
-    let micros = |time: libc::timeval| {
-        (time.tv_sec as u64)
-            .saturating_mul(1_000_000)
-            .saturating_add(time.tv_usec as u64)
-    };
+    let micros =
+        |time: libc::timeval| (time.tv_sec as u64).saturating_mul(1_000_000).saturating_add(time.tv_usec as u64);
     Usage {
         user_micros: micros(usage.ru_utime),
         system_micros: micros(usage.ru_stime),
@@ -200,11 +185,6 @@ pub fn close_rest_on_exec(from: i32) {
     // SAFETY: sets a flag on descriptors and closes none. A kernel before 5.11 refuses, and then std's and our own
     // habit of opening everything with the flag is what there is.
     unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            from,
-            libc::c_uint::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        );
+        libc::syscall(libc::SYS_close_range, from, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
     }
 }

@@ -63,10 +63,7 @@ pub struct Sender {
 /// Takes one datagram, cut to the buffer, with its sender. `None` where none waits.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> Option<(usize, Option<Sender>)> {
     let mut space = [0_u64; 8];
-    let mut part = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: msghdr is plain numbers and pointers, for which zeros are a value.
     let mut header = unsafe { std::mem::zeroed::<libc::msghdr>() };
     header.msg_iov = &raw mut part;
@@ -88,10 +85,7 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> Option<(usize, Option<Se
             if (*at).cmsg_level == libc::SOL_SOCKET && (*at).cmsg_type == libc::SCM_CREDENTIALS {
                 if bytes >= size_of::<libc::ucred>() {
                     let who = data.cast::<libc::ucred>().read_unaligned();
-                    sender = Some(Sender {
-                        pid: who.pid,
-                        user: who.uid,
-                    });
+                    sender = Some(Sender { pid: who.pid, user: who.uid });
                 }
             } else if (*at).cmsg_level == libc::SOL_SOCKET && (*at).cmsg_type == libc::SCM_RIGHTS {
                 for index in 0..bytes / size_of::<libc::c_int>() {
@@ -113,7 +107,5 @@ pub fn own_user() -> u32 {
 /// Returns the user at the other end of a stream.
 #[must_use]
 pub fn user_of(stream: impl AsFd) -> Option<u32> {
-    rustix::net::sockopt::socket_peercred(stream)
-        .ok()
-        .map(|who| who.uid.as_raw())
+    rustix::net::sockopt::socket_peercred(stream).ok().map(|who| who.uid.as_raw())
 }

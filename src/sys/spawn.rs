@@ -71,19 +71,11 @@ pub fn spawn(program: &Program<'_>) -> io::Result<i32> {
 }
 
 fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
-    strings
-        .iter()
-        .map(|string| string.as_ptr().cast_mut())
-        .chain([std::ptr::null_mut()])
-        .collect()
+    strings.iter().map(|string| string.as_ptr().cast_mut()).chain([std::ptr::null_mut()]).collect()
 }
 
 fn check(code: libc::c_int) -> io::Result<()> {
-    if code == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::from_raw_os_error(code))
-    }
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
 }
 
 struct Steps(libc::posix_spawn_file_actions_t);
@@ -132,12 +124,13 @@ impl Attributes {
         check(unsafe { libc::posix_spawnattr_init(&raw mut attributes) })?;
         let mut this = Self(attributes);
         let flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSID as i32;
-        // SAFETY: the sets are initialised by sigemptyset and sigfillset; the attributes are initialised above.
+        // SAFETY: a set is bits, so every pattern is one; the attributes are initialised above.
         unsafe {
             let mut none = std::mem::zeroed::<libc::sigset_t>();
+            // Not sigfillset: that leaves out the C library's own two signals, which then start out ignored.
             let mut all = std::mem::zeroed::<libc::sigset_t>();
+            std::ptr::from_mut(&mut all).write_bytes(0xff, 1);
             libc::sigemptyset(&raw mut none);
-            libc::sigfillset(&raw mut all);
             check(libc::posix_spawnattr_setsigmask(&raw mut this.0, &raw const none))?;
             check(libc::posix_spawnattr_setsigdefault(&raw mut this.0, &raw const all))?;
             check(libc::posix_spawnattr_setflags(&raw mut this.0, flags as libc::c_short))?;
@@ -201,11 +194,7 @@ fn become_program(
     prepare: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<Never> {
     let succeed = |code: libc::c_int| {
-        if code < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(code)
-        }
+        if code < 0 { Err(io::Error::last_os_error()) } else { Ok(code) }
     };
     // SAFETY: plain system calls on descriptors of this frame; copies keep the source open.
     unsafe {
@@ -249,12 +238,7 @@ pub fn open_terminal(rows: u16, columns: u16) -> io::Result<(OwnedFd, CString)> 
     grantpt(&master)?;
     unlockpt(&master)?;
     let path = ptsname(&master, Vec::new())?;
-    let size = rustix::termios::Winsize {
-        ws_row: rows,
-        ws_col: columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     rustix::termios::tcsetwinsize(&master, size)?;
     Ok((master, path))
 }

@@ -38,10 +38,7 @@ impl Boottime {
     /// Returns the point that lies `span` later, at most [`Boottime::NEVER`].
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
     }
 
     /// Returns the time from `earlier`, zero if that is in fact later.

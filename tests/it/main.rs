@@ -1,3 +1,12 @@
-//! The tests that meet the program where a user would: real processes, real files, each bounded in time.
+//! Tests of the house from outside, in one binary because linking is what costs.
+#![allow(clippy::disallowed_methods, reason = "tests start programs, read clocks and take their bounds from outside")]
 
+#[path = "../support"]
+mod support {
+    pub(crate) mod fuzz;
+}
+
+mod fuzz;
 mod process;
+mod schedule;
+mod tidy;

@@ -28,10 +28,7 @@ impl Class {
     /// At compile time, when used in a constant, if the name is not kebab-case.
     #[must_use]
     pub const fn known(name: &'static str) -> Self {
-        assert!(
-            is_kebab_case(name.as_bytes()),
-            "a class name is kebab-case, such as `net-reset`"
-        );
+        assert!(is_kebab_case(name.as_bytes()), "a class name is kebab-case, such as `net-reset`");
         Self(Cow::Borrowed(name))
     }
 
@@ -42,11 +39,7 @@ impl Class {
     /// Returns [`BadClassName`] if the name is not kebab-case.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, BadClassName> {
         let name = name.into();
-        if is_kebab_case(name.as_bytes()) {
-            Ok(Self(name))
-        } else {
-            Err(BadClassName(name.into_owned()))
-        }
+        if is_kebab_case(name.as_bytes()) { Ok(Self(name)) } else { Err(BadClassName(name.into_owned())) }
     }
 
     /// Returns the name.
@@ -134,17 +127,13 @@ pub struct BadClassName(pub(crate) String);
 
 impl fmt::Display for BadClassName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is no class name: names are kebab-case, such as `net-reset`, patterns may hold `*`",
-            self.0
-        )
+        write!(f, "`{}` is no class name: names are kebab-case, such as `net-reset`, patterns may hold `*`", self.0)
     }
 }
 
 impl core::error::Error for BadClassName {}
 
-const fn is_kebab_case(name: &[u8]) -> bool {
+pub(crate) const fn is_kebab_case(name: &[u8]) -> bool {
     if name.is_empty() || name.len() > 64 || !name[0].is_ascii_lowercase() {
         return false;
     }

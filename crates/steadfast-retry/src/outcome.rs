@@ -26,7 +26,10 @@ pub struct Failure {
     /// The exception class that the evidence named.
     pub class: Class,
     /// A delay that the server asked for (`Retry-After` and its kin).
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none", with = "crate::duration::optional"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none", with = "crate::duration::optional")
+    )]
     pub server_delay: Option<Duration>,
 }
 

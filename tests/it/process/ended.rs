@@ -22,10 +22,7 @@ fn every_end_has_its_name() {
         let launch = house.script(script);
         let exit = house.run(launch);
         assert_eq!((exit.status, exit.witness), (status, Witness::Parent), "{script}");
-        assert!(
-            exit.began.is_some() && exit.act.is_none() && exit.survivors.is_empty(),
-            "{script}"
-        );
+        assert!(exit.began.is_some() && exit.act.is_none() && exit.survivors.is_empty(), "{script}");
     }
     house.empty();
 }
@@ -34,9 +31,7 @@ fn every_end_has_its_name() {
 fn a_core_dump_is_told() {
     let mut house = House::new();
     let launch = house.script("ulimit -c unlimited 2>/dev/null; kill -ABRT $$");
-    let Status::Signalled { signal: 6, core } = house.run(launch).status else {
-        panic!("a signal")
-    };
+    let Status::Signalled { signal: 6, core } = house.run(launch).status else { panic!("a signal") };
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
     if pattern.trim() == "core" {
         assert!(core, "the folder is writable and the limit is off");
@@ -50,8 +45,5 @@ fn what_was_used_is_told() {
     let exit = house.run(launch);
     assert_eq!(exit.status, code(0));
     assert!(exit.usage.max_rss_kib > 60 << 10, "{:?}", exit.usage);
-    assert!(
-        exit.usage.processor().as_micros() > 1000 && exit.ran.as_micros() > 1000,
-        "{exit:?}"
-    );
+    assert!(exit.usage.processor().as_micros() > 1000 && exit.ran.as_micros() > 1000, "{exit:?}");
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use steadfast::exec::{
-    Exit, Expected, Fate, Hands, Launch, Leftovers, Mark, Output, Report, ResourceLimits, ShimId, ShimKind, Site,
-    Start, Status, StopLadder, Watch,
-};
-use steadfast::ids::{RunId, Token};
+use steadfast::exec::{Exit, Expected, Fate, Hands, Report, Site, Status};
+use steadfast::ids::ShimId;
+use steadfast::ids::{Piece, RunId, Token};
+use steadfast::journal::Mark;
+use steadfast::launch::{Launch, Leftovers, Output, ResourceLimits, ShimKind, Start, StopLadder, Watch};
 use steadfast::sys::process::{BootId, Identity};
 use steadfast_retry::AttemptNo;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -40,13 +40,7 @@ impl House {
     /// Makes a house under a name, to have a long path.
     pub(super) fn with_prefix(prefix: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(prefix).tempdir().unwrap();
-        let mut house = Self {
-            folder,
-            daemon: None,
-            marks: HashMap::new(),
-            runs: 0,
-            expected: Vec::new(),
-        };
+        let mut house = Self { folder, daemon: None, marks: HashMap::new(), runs: 0, expected: Vec::new() };
         house.restart();
         house
     }
@@ -61,22 +55,14 @@ impl House {
 
     /// Drops the daemon's side as a SIGKILL would: connections close, nothing is said.
     pub(super) fn crash(&mut self) {
-        let Daemon {
-            hands,
-            reports,
-            runtime,
-        } = self.daemon.take().unwrap();
+        let Daemon { hands, reports, runtime } = self.daemon.take().unwrap();
         runtime.shutdown_background();
         drop((hands, reports));
     }
 
     /// Starts a new daemon's side; says what became of everything that was launched and has not ended here.
     pub(super) fn restart(&mut self) -> Vec<(Start, Fate)> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (sender, reports) = unbounded_channel();
         let site = Site {
             folder: self.shims(),
@@ -87,36 +73,25 @@ impl House {
         let inside = runtime.enter();
         let (hands, fates) = Hands::open(site, self.expected.clone(), sender).unwrap();
         drop(inside);
-        self.daemon = Some(Daemon {
-            hands,
-            reports,
-            runtime,
-        });
+        self.daemon = Some(Daemon { hands, reports, runtime });
         fates
     }
 
     /// Makes a launch of a command, with a path and nothing else in its environment.
     pub(super) fn launch(&mut self, argv: &[&str]) -> Launch {
         self.runs += 1;
-        let token = Token(u128::from(self.runs) << 64 | u128::from(std::process::id()) << 96 | 0xabcd);
-        let start = Start::of_attempt(RunId(self.runs), AttemptNo::FIRST, token);
+        let token = Token(u128::from(steadfast::clock::random_bits()) << 64 | u128::from(self.runs));
+        let start = Start { run: RunId(self.runs), piece: Piece::Attempt(AttemptNo::FIRST), token };
         let base = self.folder.path().join("logs").join(format!("{}-1", self.runs));
-        let stop = StopLadder {
-            leader: Duration::from_millis(300),
-            all: Duration::from_millis(300),
-            ..StopLadder::default()
-        };
+        let stop =
+            StopLadder { leader: Duration::from_millis(300), all: Duration::from_millis(300), ..StopLadder::default() };
         Launch {
             start,
             argv: argv.iter().map(|word| (*word).to_owned()).collect(),
             env: BTreeMap::from([("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())]),
             workdir: self.folder.path().to_owned(),
             output: Output::piped(base),
-            watch: Watch {
-                limit: None,
-                stop,
-                leftovers: Leftovers::Stop,
-            },
+            watch: Watch { limit: None, stop, leftovers: Leftovers::Stop },
             shim: ShimKind::Pool,
             limits: ResourceLimits::default(),
             notify: false,
@@ -132,11 +107,7 @@ impl House {
     pub(super) fn begin(&mut self, launch: Launch) -> Start {
         let start = launch.start.clone();
         let (watch, output) = (launch.watch.clone(), launch.output.clone());
-        self.expected.push(Expected {
-            start: start.clone(),
-            watch,
-            output,
-        });
+        self.expected.push(Expected { start: start.clone(), watch, output });
         self.hands().launch(launch);
         start
     }
@@ -145,11 +116,7 @@ impl House {
     pub(super) fn next(&mut self) -> Report {
         let daemon = self.daemon.as_mut().unwrap();
         let next = async { tokio::time::timeout(LONG, daemon.reports.recv()).await };
-        daemon
-            .runtime
-            .block_on(next)
-            .expect("a report in time")
-            .expect("the hands live")
+        daemon.runtime.block_on(next).expect("a report in time").expect("the hands live")
     }
 
     /// Waits for a report that a closure wants; the others are dropped.
@@ -220,13 +187,7 @@ impl House {
         self.hands().close_pool();
         let shims = self.shims();
         let left = || -> Vec<PathBuf> {
-            let read = |folder: &Path| {
-                std::fs::read_dir(folder)
-                    .unwrap()
-                    .flatten()
-                    .map(|entry| entry.path())
-                    .collect()
-            };
+            let read = |folder: &Path| std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()).collect();
             let mut all: Vec<PathBuf> = read(&shims);
             all.extend(read(&shims.join("claims")));
             all.retain(|path| !path.ends_with("claims"));
@@ -259,10 +220,7 @@ pub(super) fn eventually(what: &str, holds: impl Fn() -> bool) {
 
 /// Sends a signal by name.
 pub(super) fn signal(pid: i32, name: &str) {
-    let done = std::process::Command::new("kill")
-        .args([&format!("-{name}"), &pid.to_string()])
-        .output()
-        .unwrap();
+    let done = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).output().unwrap();
     drop(done);
 }
 
@@ -273,19 +231,12 @@ pub(super) fn lives(pid: i32) -> bool {
 
 /// Waits until a file holds a number, and returns it.
 pub(super) fn number_in(path: &Path) -> i32 {
-    eventually(&format!("a number in {}", path.display()), || {
-        read_number(path).is_some()
-    });
+    eventually(&format!("a number in {}", path.display()), || read_number(path).is_some());
     read_number(path).unwrap()
 }
 
 fn read_number(path: &Path) -> Option<i32> {
-    std::fs::read_to_string(path)
-        .ok()?
-        .strip_suffix('\n')?
-        .trim()
-        .parse()
-        .ok()
+    std::fs::read_to_string(path).ok()?.strip_suffix('\n')?.trim().parse().ok()
 }
 
 /// The shorthand for a code.

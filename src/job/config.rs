@@ -1,0 +1,107 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use steadfast_retry::Origin;
+use steadfast_retry::table::Resolved;
+
+use super::Job;
+use crate::evidence::Classes;
+use crate::ids::Digest;
+
+/// A whole configuration: every job, with what the jobs refer to.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The jobs by name.
+    pub jobs: BTreeMap<String, Arc<Job>>,
+    /// The groups by name.
+    pub groups: BTreeMap<String, Group>,
+    /// The policies by name, shipped and own, each with the place of every value.
+    pub policies: BTreeMap<String, Arc<Resolved>>,
+    /// The exception classes, the users' in front of the shipped ones.
+    pub classes: Classes,
+    /// The files that it was read from.
+    pub files: Vec<File>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            classes: Classes::shipped().clone(),
+            files: Vec::new(),
+        }
+    }
+}
+
+/// Jobs that share slots: `[group.x]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Group {
+    /// The name.
+    pub name: String,
+    /// How many attempts of its jobs may run at a time.
+    pub slots: u32,
+    /// Where it was declared.
+    #[schemars(with = "String")]
+    pub origin: Origin,
+}
+
+/// A file that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct File {
+    /// Its path, as the user named it.
+    pub path: String,
+    /// The digest of its text.
+    #[schemars(with = "String")]
+    pub digest: Digest,
+}
+
+/// What changed from one configuration to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Difference {
+    /// One line for each thing that was added, changed or removed, sorted by kind and name.
+    pub changes: Vec<Change>,
+}
+
+/// One thing that changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Change {
+    /// What became of it.
+    pub verb: Verb,
+    /// Job, group, policy or class.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The keys whose values differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+}
+
+/// What became of a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// It is new.
+    Added,
+    /// It says something else.
+    Changed,
+    /// It is gone.
+    Removed,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+        })
+    }
+}
