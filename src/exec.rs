@@ -30,6 +30,7 @@ mod connection;
 pub mod exit;
 mod hands;
 pub mod log;
+mod lost;
 pub mod notice;
 mod nursery;
 mod recover;

@@ -23,6 +23,10 @@ pub(super) struct House {
     marks: HashMap<ShimId, u64>,
     runs: u64,
     expected: Vec<Expected>,
+    /// What shims find in their environment.
+    pub(super) environment: Vec<(String, String)>,
+    /// The boot that the next daemon believes in.
+    pub(super) boot: BootId,
 }
 
 struct Daemon {
@@ -40,7 +44,15 @@ impl House {
     /// Makes a house under a name, to have a long path.
     pub(super) fn with_prefix(prefix: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(prefix).tempdir().unwrap();
-        let mut house = Self { folder, daemon: None, marks: HashMap::new(), runs: 0, expected: Vec::new() };
+        let mut house = Self {
+            folder,
+            daemon: None,
+            marks: HashMap::new(),
+            runs: 0,
+            expected: Vec::new(),
+            environment: Vec::new(),
+            boot: BootId::current().unwrap(),
+        };
         house.restart();
         house
     }
@@ -67,7 +79,8 @@ impl House {
         let site = Site {
             folder: self.shims(),
             program: PathBuf::from(env!("CARGO_BIN_EXE_steadfast")),
-            boot: BootId::current().unwrap(),
+            environment: self.environment.clone(),
+            boot: self.boot.clone(),
             marks: self.marks.clone(),
         };
         let inside = runtime.enter();
@@ -154,6 +167,12 @@ impl House {
         *known = mark.offset.max(*known);
         self.expected.retain(|expected| expected.start != *start);
         self.hands().acknowledge(start, mark);
+    }
+
+    /// Has the store expect a start that was never launched from here.
+    pub(super) fn expect(&mut self, start: &Start) {
+        let launch = self.launch(&[]);
+        self.expected.push(Expected { start: *start, watch: launch.watch, output: launch.output });
     }
 
     /// Forgets that a start was ever made.
