@@ -11,16 +11,17 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::report::{Fate, Report};
+use crate::launch::Expected;
 use super::{Exit, Status};
 use super::{connection, nursery, recover};
 use crate::failpoint;
 use crate::ids::ShimId;
 use crate::ids::Token;
 use crate::journal::Mark;
-use crate::launch::Expected;
 use crate::launch::{Launch, Output, OutputMode, Rung, ShimKind, Start, Watch};
-use crate::shim::claim;
-use crate::shim::wire::{self, Adopt, Order};
+use crate::shim::claim::{self, Holder};
+use crate::shim::journal::Remains;
+use crate::shim::wire::{self, Adopt, Order, Record};
 use crate::sys::files;
 use crate::sys::process::{BootId, Identity};
 use crate::sys::time::{Boottime, Wall};
@@ -32,6 +33,9 @@ const POOL_AGE: Duration = Duration::from_secs(3600);
 /// The programs that a pool holds at once; each costs it a few descriptors of the usual 1,024.
 const POOL_LIVING: usize = 128;
 
+/// The shim of what no shim has said.
+pub(super) const NOBODY: ShimId = ShimId(0);
+
 /// Where the hands work and what they know from the store.
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -39,6 +43,8 @@ pub struct Site {
     pub folder: PathBuf,
     /// The program that a shim is: this very one, see [`super::own_program`].
     pub program: PathBuf,
+    /// The variables that a shim itself gets; programs get what is in their launches.
+    pub environment: Vec<(String, String)>,
     /// This boot.
     pub boot: BootId,
     /// How far each shim's journal is committed.
@@ -68,6 +74,10 @@ pub(super) struct State {
     /// Starts that have not ended, by token.
     pub(super) starts: HashMap<Token, Known>,
     pub(super) dead: HashMap<ShimId, Dead>,
+    /// Shims of an earlier daemon that lived when this one came, and how far their journals were read.
+    pub(super) elders: HashMap<ShimId, u64>,
+    /// Starts that were voided, for an elder might still come second.
+    pub(super) voids: Vec<Start>,
 }
 
 /// A shim that lives.
@@ -81,6 +91,8 @@ pub(super) struct Held {
     pub(super) is_closed: bool,
     /// How far its journal has been heard.
     pub(super) heard: u64,
+    /// How far it has been acknowledged.
+    pub(super) acknowledged: u64,
 }
 
 /// A start that has not ended.
@@ -100,6 +112,29 @@ impl Known {
     pub(super) fn new(start: Start, shim: ShimId, watch: Watch, output: Output) -> Self {
         Self { start, shim, watch, output, who: None, began: None, up: None, cgroup: None }
     }
+
+    /// Takes in what a record says of who runs. Returns whether it said that somebody holds this start.
+    pub(super) fn learn(&mut self, record: &Record) -> bool {
+        match record {
+            Record::Started { who, at, up, cgroup, .. } => {
+                (self.who, self.began, self.up) = (Some(*who), Some(*at), Some(*up));
+                self.cgroup.clone_from(cgroup);
+                true
+            }
+            Record::Adopted { leader, up, cgroup, .. } => {
+                self.who = self.who.or(*leader);
+                self.up = self.up.or(*up);
+                self.cgroup = self.cgroup.take().or_else(|| cgroup.clone());
+                true
+            }
+            Record::Opened { .. }
+            | Record::Notified { .. }
+            | Record::LeaderEnded { .. }
+            | Record::Clinging { .. }
+            | Record::Ended(_)
+            | Record::Voided { .. } => false,
+        }
+    }
 }
 
 /// A shim that is dead and whose files are still needed.
@@ -107,9 +142,19 @@ impl Known {
 pub(super) struct Dead {
     /// The end of the sound part of its journal.
     pub(super) end: u64,
+    /// The end of its last record that must be acknowledged.
+    pub(super) owed: u64,
     pub(super) acknowledged: u64,
     /// Starts whose end is not acknowledged.
     pub(super) open: HashSet<Start>,
+}
+
+impl Dead {
+    pub(super) fn new(remains: &Remains, acknowledged: u64) -> Self {
+        let ends = remains.records.iter().rev();
+        let owed = ends.filter(|(_, record)| matches!(record, Record::Ended(_))).map(|(end, _)| *end).next();
+        Self { end: remains.end, owed: owed.unwrap_or(0), acknowledged, open: HashSet::new() }
+    }
 }
 
 /// A shim, as `doctor` shows it.
@@ -168,11 +213,11 @@ impl Hands {
             let errno = error.raw_os_error().unwrap_or(libc::E2BIG);
             let what = "the arguments and the environment are longer than the kernel takes".to_owned();
             let exit = Box::new(Exit::bare(start.clone(), Status::NotStarted { errno, what }, Wall::now()));
-            let mark = Mark { shim: ShimId(start.token.0), offset: 0 };
+            let mark = Mark { shim: NOBODY, offset: 0 };
             return self.0.report(Report::Ended { exit, mark });
         }
         let mut state = self.0.state();
-        let shim = match self.shim_for(&mut state, kind, start.token) {
+        let shim = match self.shim_for(&mut state, kind) {
             Ok(shim) => shim,
             Err(error) => {
                 drop(state);
@@ -193,7 +238,7 @@ impl Hands {
     }
 
     /// Finds the shim for a start, or makes one.
-    fn shim_for(&self, state: &mut State, kind: ShimKind, token: Token) -> io::Result<ShimId> {
+    fn shim_for(&self, state: &mut State, kind: ShimKind) -> io::Result<ShimId> {
         if kind == ShimKind::Pool
             && let Some(pool) = state.pool
             && let Some(held) = state.shims.get_mut(&pool)
@@ -206,19 +251,22 @@ impl Hands {
             }
             held.close();
         }
-        let shim = self.new_shim(state, kind, ShimId(token.0))?;
+        let shim = self.new_shim(state, kind)?;
         if kind == ShimKind::Pool {
             state.pool = Some(shim);
         }
         Ok(shim)
     }
 
-    pub(super) fn new_shim(&self, state: &mut State, kind: ShimKind, shim: ShimId) -> io::Result<ShimId> {
-        let born = nursery::start(&self.0.site.folder, &self.0.site.program, shim)?;
+    pub(super) fn new_shim(&self, state: &mut State, kind: ShimKind) -> io::Result<ShimId> {
+        let shim = ShimId(crate::clock::random_bits());
+        let born = nursery::start(&self.0.site, shim)?;
         let who = Some(born.who);
         let orders = connection::begin(self, shim, born.stream, 0, born.handle)?;
         let since = Boottime::now();
-        state.shims.insert(shim, Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0 });
+        state
+            .shims
+            .insert(shim, Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0, acknowledged: 0 });
         Ok(shim)
     }
 
@@ -234,7 +282,8 @@ impl Hands {
     pub fn acknowledge(&self, start: &Start, mark: Mark) {
         failpoint!("hands::acknowledge::before");
         let mut state = self.0.state();
-        if let Some(held) = state.shims.get(&mark.shim) {
+        if let Some(held) = state.shims.get_mut(&mark.shim) {
+            held.acknowledged = held.acknowledged.max(mark.offset);
             held.order(&Order::Acknowledge { upto: mark.offset });
         } else if let Some(dead) = state.dead.get_mut(&mark.shim) {
             dead.acknowledged = dead.acknowledged.max(mark.offset);
@@ -275,11 +324,19 @@ impl Hands {
     }
 
     /// Gives a program whose shim died to another one.
-    pub(super) fn adopt(&self, state: &mut State, known: &Known, leader: Option<Identity>, shim: ShimId) {
+    pub(super) fn adopt(
+        &self,
+        state: &mut State,
+        known: &Known,
+        leader: Option<Identity>,
+        others: Vec<Identity>,
+        shim: ShimId,
+    ) {
         failpoint!("hands::adopt::before");
         let adopt = Adopt {
             start: known.start.clone(),
             leader,
+            others,
             session: known.who.or(leader).map(|who| who.pid),
             began: known.began,
             up: known.up,
@@ -330,25 +387,47 @@ impl Shared {
         claim::path(&self.claims, start)
     }
 
-    /// Makes sure that a start never happens, and says so.
+    /// Returns how far a shim's journal was committed when this daemon came.
+    pub(super) fn committed(&self, shim: ShimId) -> u64 {
+        self.site.marks.get(&shim).copied().unwrap_or(0)
+    }
+
+    /// Removes the claims of voided starts once nobody lives who could come second.
+    pub(super) fn forget_voids(&self, state: &mut State) {
+        if state.elders.is_empty() {
+            state.voids.drain(..).for_each(|start| claim::remove(&self.claims, &start));
+        }
+    }
+
+    /// Says of a start that was given to no shim that it never happens.
     fn give_up(&self, start: &Start, why: String) {
-        let _ = claim::void(&self.claims, start);
         self.report(Report::NeverStarted { start: start.clone(), why });
     }
 
     /// Removes the files of dead shims of which everything is acknowledged.
     pub(super) fn bury(&self, state: &mut State) {
-        state.dead.retain(|shim, dead| {
-            let is_needed = dead.acknowledged < dead.end || !dead.open.is_empty();
-            if !is_needed {
-                nursery::bury(&self.home(*shim));
+        let is_over = |dead: &Dead| dead.acknowledged >= dead.owed && dead.open.is_empty();
+        let over: Vec<ShimId> = state.dead.iter().filter(|(_, dead)| is_over(dead)).map(|(shim, _)| *shim).collect();
+        for shim in &over {
+            self.forget_claims_of(state, *shim);
+            nursery::bury(&self.home(*shim));
+            state.dead.remove(shim);
+        }
+    }
+
+    /// Removes the claims that a dead shim did not live to remove, but for those of programs that somebody else watches.
+    fn forget_claims_of(&self, state: &State, shim: ShimId) {
+        let Ok(entries) = std::fs::read_dir(&self.claims) else { return };
+        let starts = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Start>().ok());
+        for start in starts.filter(|start| !state.starts.contains_key(&start.token)) {
+            if claim::holder(&self.claim(&start)).is_ok_and(|holder| holder == Holder::Shim(shim)) {
+                claim::remove(&self.claims, &start);
             }
-            is_needed
-        });
+        }
     }
 }
 
 /// Says whether a folder's name is a shim's.
 pub(super) fn shim_of(path: &Path) -> Option<ShimId> {
-    path.file_name()?.to_str().filter(|name| name.len() == 32)?.parse().ok()
+    path.file_name()?.to_str().filter(|name| name.len() == 16)?.parse().ok()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use crate::exec::{Notice, Said};
+use crate::journal::Told;
 use crate::sys::socket;
 use crate::sys::time::Boottime;
 
@@ -66,9 +67,16 @@ impl Mailbox {
     }
 
     fn sort(&mut self, notice: Notice, said: &mut Said, now: Boottime, out: &mut Vec<Notice>) {
+        if matches!(notice, Notice::Total(_)) {
+            // It travels with every step from now on.
+            return;
+        }
         if notice.is_a_gauge() {
-            self.held.retain(|held| std::mem::discriminant(held) != std::mem::discriminant(&notice));
-            self.held.push(notice);
+            self.held.retain(|held| !held.is_like(&notice));
+            self.held.push(match notice {
+                Notice::Told(Told::Step { at, of }) => Notice::Told(Told::Step { at, of: of.or(said.total) }),
+                other => other,
+            });
             if self.due == Boottime::NEVER {
                 self.due = self.last.after(GAUGE).max(now);
             }
