@@ -308,7 +308,8 @@ fn newest_first(places: &mut [Cursor]) {
 
 /// Returns the ranks in which a wanted run can stand.
 fn ranks(filter: &Filter) -> Vec<u8> {
-    if filter.is.contains(&Is::Trouble) {
+    // What is held and not over is trouble, and what is over is held no longer.
+    if !filter.is.is_empty() {
         return vec![0];
     }
     let possible = |state: &State| match state {
@@ -316,7 +317,10 @@ fn ranks(filter: &Filter) -> Vec<u8> {
         State::Running | State::Waiting | State::Finishing => &[0, 1],
         State::Closed => &[0, 3],
     };
-    (0..RANKS).filter(|rank| filter.states.is_empty() || filter.states.iter().any(|state| possible(state).contains(rank))).collect()
+    // A run that waits for its first attempt has no ending and no failure.
+    let begun = !filter.endings.is_empty() || !filter.classes.is_empty();
+    let wanted = |rank: &u8| filter.states.is_empty() || filter.states.iter().any(|state| possible(state).contains(rank));
+    (0..RANKS).filter(|rank| wanted(rank) && !(begun && *rank == 2)).collect()
 }
 
 /// Every class that some run's last failure has, found by one step per class, however many runs there are.
