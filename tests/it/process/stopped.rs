@@ -228,9 +228,11 @@ fn a_crowd_that_keeps_forking_is_killed_to_the_last() {
 #[test]
 fn the_shim_stops_everything_when_the_machine_goes_down() {
     let mut house = House::new();
-    let launch = house.script("trap 'exit 75' TERM; while :; do sleep 0.01; done");
+    let launch = house.script("trap 'exit 75' TERM; echo ready; while :; do sleep 0.01; done");
+    let base = launch.output.base.clone();
     let start = house.begin(launch);
     house.started(&start);
+    eventually("it is ready", || base.with_extension("log").exists());
     signal(house.shim(), "TERM");
     let exit = house.ended(&start);
     assert_eq!((exit.status, exit.act), (code(75), Some(Act::SystemStop)));
