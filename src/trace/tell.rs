@@ -120,6 +120,7 @@ fn tell_opened(line: Line<'_>, opening: &Opening) {
         Trigger::Pending => "pending",
         Trigger::Schedule { .. } => "schedule",
         Trigger::After { .. } => "after",
+        Trigger::Skipped { .. } => "skipped",
         Trigger::Retry { .. } => "retry",
         Trigger::Terminal => "terminal",
     };
@@ -229,6 +230,7 @@ fn tell_job(line: Line<'_>, job: &str, happened: &JobHappened) {
         JobHappened::Evaluated { until, missed } => {
             tell!(if *missed > 0 => INFO, DEBUG, JOB, "job.evaluated", line, { job, until_at_ns = nanos(*until), missed });
         }
+        JobHappened::Ended { success } => tell!(DEBUG, JOB, "job.ended", line, { job, success }),
         JobHappened::Held { by } => tell!(INFO, JOB, "job.held", line, { job, by }),
         JobHappened::Released { by } => tell!(INFO, JOB, "job.released", line, { job, by }),
     }
