@@ -115,21 +115,7 @@ impl Sqlite {
     ///
     /// Returns [`StoreError`] if it cannot be read.
     pub fn info(&self) -> Result<Info, StoreError> {
-        let rows = &self.connection;
-        let free = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size";
-        let mut counts = rows.prepare_cached("SELECT word, sum(n) FROM counts GROUP BY word HAVING sum(n) > 0 ORDER BY word")?;
-        let runs = counts.query_map((), |row| Ok((row.get(0)?, row.get::<_, Whole>(1)?.0)))?.collect::<Result<_, _>>()?;
-        let log = self.path.with_extension("db-wal");
-        Ok(Info {
-            store: self.recall("store")?.unwrap_or_default(),
-            version: migrate::version(rows)?,
-            bytes: self.bytes()?,
-            free_bytes: whole(rows, free)?,
-            log_bytes: std::fs::metadata(log).map_or(0, |file| file.len()),
-            entries: whole(rows, "SELECT count(*) FROM journal")?,
-            runs,
-            engine: rusqlite::version().to_owned(),
-        })
+        info(&self.connection, &self.path)
     }
 
     /// Writes a copy of the store as it is now, while work goes on.
@@ -221,6 +207,23 @@ impl Sqlite {
         pruned.entries += rows.execute(lines, [at])? as u64;
         Ok(rows.commit()?)
     }
+}
+
+/// Gathers the figures of the store that a connection reads.
+pub(in crate::store) fn info(rows: &Connection, path: &Path) -> Result<Info, StoreError> {
+    let free = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size";
+    let mut counts = rows.prepare_cached("SELECT word, sum(n) FROM counts GROUP BY word HAVING sum(n) > 0 ORDER BY word")?;
+    let runs = counts.query_map((), |row| Ok((row.get(0)?, row.get::<_, Whole>(1)?.0)))?.collect::<Result<_, _>>()?;
+    Ok(Info {
+        store: rows.query_row("SELECT value FROM meta WHERE name = 'store'", (), |row| row.get(0))?,
+        version: migrate::version(rows)?,
+        bytes: whole(rows, super::BYTES)?,
+        free_bytes: whole(rows, free)?,
+        log_bytes: std::fs::metadata(path.with_extension("db-wal")).map_or(0, |file| file.len()),
+        entries: whole(rows, "SELECT count(*) FROM journal")?,
+        runs,
+        engine: rusqlite::version().to_owned(),
+    })
 }
 
 pub(super) fn whole(rows: &Connection, question: &str) -> Result<u64, StoreError> {
