@@ -42,4 +42,4 @@ pub use exit::{Act, Exit, OutputSummary, Status, Survivor, Witness};
 pub use hands::{Hands, ShimView, Site};
 pub use notice::{Notice, Said};
 pub use nursery::own_program;
-pub use report::{Expected, Fate, Report};
+pub use report::{Fate, Report};

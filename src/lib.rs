@@ -1,6 +1,7 @@
 //! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
 
 pub mod clock;
+pub mod daemon;
 pub mod dispatch;
 pub mod evidence;
 pub mod exec;
@@ -9,8 +10,10 @@ pub mod ids;
 pub mod job;
 pub mod journal;
 pub mod launch;
+pub mod observe;
 pub mod schedule;
 pub mod shim;
 pub mod state;
 pub mod store;
 pub mod sys;
+pub mod trace;

@@ -11,7 +11,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::books::{Held, Known, NOBODY, Shared, State};
-use super::report::{Expected, Fate, Report};
+use super::report::{Fate, Report};
+use crate::launch::Expected;
 use super::{Exit, Status};
 use super::{connection, nursery, recover};
 use crate::failpoint;

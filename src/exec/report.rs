@@ -4,7 +4,7 @@ use super::witness::Testimony;
 use super::{Exit, Notice, Status, Survivor};
 use crate::ids::ShimId;
 use crate::journal::Mark;
-use crate::launch::{Output, Start, Watch};
+use crate::launch::Start;
 use crate::shim::wire::Record;
 use crate::sys::process::Identity;
 use crate::sys::time::{Boottime, Wall};
@@ -88,17 +88,6 @@ pub enum Report {
         /// What it wrote to its stderr.
         complaints: String,
     },
-}
-
-/// A start of which the store knows no end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// Which.
-    pub start: Start,
-    /// How it is watched, in case that its shim is gone.
-    pub watch: Watch,
-    /// Where its output goes, for the same case.
-    pub output: Output,
 }
 
 /// What became of an expected start.

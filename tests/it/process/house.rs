@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use steadfast::exec::{Exit, Expected, Fate, Hands, Report, Site, Status};
+use steadfast::exec::{Exit, Fate, Hands, Report, Site, Status};
+use steadfast::launch::Expected;
 use steadfast::ids::ShimId;
 use steadfast::ids::{Piece, RunId, Token};
 use steadfast::journal::Mark;
