@@ -1,3 +1,9 @@
 //! The `steadfast` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use steadfast::cli::Surroundings;
+
+fn main() -> ExitCode {
+    steadfast::cli::main(Surroundings::of_this_process())
+}

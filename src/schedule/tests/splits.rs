@@ -36,14 +36,7 @@ fn schedule(choice: usize, missed: Missed) -> Schedule {
 
 /// The weeks around the jumps of 2026, in seconds.
 fn span(autumn: bool) -> (Timestamp, i64) {
-    (
-        if autumn {
-            at("2026-10-21T00:00")
-        } else {
-            at("2026-03-25T00:00")
-        },
-        8 * 86_400,
-    )
+    (if autumn { at("2026-10-21T00:00") } else { at("2026-03-25T00:00") }, 8 * 86_400)
 }
 
 fn later(from: Timestamp, millis: i64) -> Timestamp {
@@ -63,21 +56,14 @@ fn lived(schedule: &Schedule, from: Timestamp, looks: &[i64]) -> Vec<Evaluation>
 }
 
 fn dues(evaluations: &[Evaluation]) -> Vec<Timestamp> {
-    evaluations
-        .iter()
-        .flat_map(|evaluation| &evaluation.due)
-        .map(|due| due.at)
-        .collect()
+    evaluations.iter().flat_map(|evaluation| &evaluation.due).map(|due| due.at).collect()
 }
 
 fn dropped(evaluations: &[Evaluation]) -> u64 {
-    let counts = evaluations
-        .iter()
-        .filter_map(|evaluation| evaluation.dropped)
-        .map(|dropped| match dropped.count {
-            Count::Exactly(count) => count,
-            Count::AtLeast(_) => panic!("these spans are counted exactly"),
-        });
+    let counts = evaluations.iter().filter_map(|evaluation| evaluation.dropped).map(|dropped| match dropped.count {
+        Count::Exactly(count) => count,
+        Count::AtLeast(_) => panic!("these spans are counted exactly"),
+    });
     counts.sum()
 }
 

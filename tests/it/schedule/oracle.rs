@@ -46,9 +46,7 @@ impl Oracle {
 
     fn add(&mut self, bit: u16, expression: &str) {
         let names = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"].iter().enumerate();
-        let plain = names.fold(expression.to_owned(), |text, (number, name)| {
-            text.replace(name, &number.to_string())
-        });
+        let plain = names.fold(expression.to_owned(), |text, (number, name)| text.replace(name, &number.to_string()));
         let [minute, hour, day, month, weekday] = plain.split(' ').collect::<Vec<_>>()[..] else {
             panic!("five fields in `{expression}`")
         };
@@ -65,16 +63,8 @@ impl Oracle {
         mark(&mut self.days, day, 1);
         mark(&mut self.months, month, 1);
         mark(&mut self.weekdays, weekday, 0);
-        self.either_day |= if day.starts_with('*') || weekday.starts_with('*') {
-            0
-        } else {
-            bit
-        };
-        self.intervals |= if (0..24).all(|value| names_value(hour, 0, value)) {
-            bit
-        } else {
-            0
-        };
+        self.either_day |= if day.starts_with('*') || weekday.starts_with('*') { 0 } else { bit };
+        self.intervals |= if (0..24).all(|value| names_value(hour, 0, value)) { bit } else { 0 };
     }
 
     /// The expressions that name a day, given as a count of days since 1970.
@@ -91,10 +81,7 @@ impl Oracle {
     pub(super) fn watch(&self, offsets: &Offsets, from: i64, to: i64) -> Vec<Vec<i64>> {
         // The watermark is right once the clock has run for longer than any clock was ever set back.
         let start = from - DAY;
-        let mut stretch = offsets
-            .iter()
-            .rposition(|(since, _)| *since <= start)
-            .expect("the offsets begin before");
+        let mut stretch = offsets.iter().rposition(|(since, _)| *since <= start).expect("the offsets begin before");
         let mut watch = Watch {
             oracle: self,
             day: i64::MIN,

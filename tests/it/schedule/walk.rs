@@ -50,10 +50,7 @@ const AROUND: i64 = 2 * DAY;
 type Case = Vec<(i64, i64)>;
 
 fn walk_everything() -> bool {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "xtask asks for the full walk through the environment"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "xtask asks for the full walk through the environment")]
     let asked = std::env::var_os("STEADFAST_CRON_WALK");
     match asked.as_ref().map(|asked| asked.to_str()) {
         None => false,
@@ -63,11 +60,7 @@ fn walk_everything() -> bool {
 }
 
 fn schedule(expr: &str, zone: &str, zones: &TimeZoneDatabase) -> Schedule {
-    let declared = Declared {
-        cron: Some(expr),
-        zone: Some(zone),
-        ..Declared::default()
-    };
+    let declared = Declared { cron: Some(expr), zone: Some(zone), ..Declared::default() };
     declared.schedule(zones).expect("the walk's expressions are right")
 }
 
@@ -84,10 +77,7 @@ fn dues(schedule: &Schedule, from: i64, to: i64) -> Vec<i64> {
 fn offsets(rules: &TimeZone) -> Vec<(i64, i64)> {
     let start = Timestamp::from_second(SPAN.start - 3_653 * DAY).expect("1960 is in the calendar");
     let mut offsets = vec![(i64::MIN, i64::from(rules.to_offset(start).seconds()))];
-    for jump in rules
-        .following(start)
-        .take_while(|jump| jump.timestamp().as_second() < SPAN.end + 10 * DAY)
-    {
+    for jump in rules.following(start).take_while(|jump| jump.timestamp().as_second() < SPAN.end + 10 * DAY) {
         let offset = i64::from(jump.offset().seconds());
         if offsets.last().is_some_and(|(_, last)| *last != offset) {
             offsets.push((jump.timestamp().as_second(), offset));
@@ -99,10 +89,7 @@ fn offsets(rules: &TimeZone) -> Vec<(i64, i64)> {
 /// The jumps around a transition that the walk can see, the warming up of the oracle included.
 fn case(offsets: &[(i64, i64)], transition: i64) -> Case {
     let seen = |at: i64| at > transition - AROUND - 2 * DAY && at <= transition + AROUND + DAY;
-    let before = offsets
-        .iter()
-        .rfind(|(at, _)| *at < transition && !seen(*at))
-        .map_or(0, |(_, offset)| *offset);
+    let before = offsets.iter().rfind(|(at, _)| *at < transition && !seen(*at)).map_or(0, |(_, offset)| *offset);
     let jumps = offsets.iter().copied().filter(|(at, _)| seen(*at));
     [(transition, before)].into_iter().chain(jumps).collect()
 }
@@ -131,29 +118,15 @@ impl Around<'_> {
 }
 
 fn difference(zone: &str, expr: &str, found: &[i64], seen: &[i64]) -> String {
-    let place = found
-        .iter()
-        .zip(seen)
-        .position(|(found, seen)| found != seen)
-        .unwrap_or(found.len().min(seen.len()));
-    let show = |due: Option<&i64>| {
-        due.and_then(|due| Timestamp::from_second(*due).ok())
-            .map(|due| due.to_string())
-    };
-    format!(
-        "{zone}, {expr}: found {:?}, the clock says {:?}",
-        show(found.get(place)),
-        show(seen.get(place))
-    )
+    let place = found.iter().zip(seen).position(|(found, seen)| found != seen).unwrap_or(found.len().min(seen.len()));
+    let show = |due: Option<&i64>| due.and_then(|due| Timestamp::from_second(*due).ok()).map(|due| due.to_string());
+    format!("{zone}, {expr}: found {:?}, the clock says {:?}", show(found.get(place)), show(seen.get(place)))
 }
 
 #[test]
 fn every_transition_of_every_zone() {
     let everything = walk_everything();
-    let expressions: Vec<&str> = EXPRESSIONS
-        .into_iter()
-        .chain(everything.then_some(EVERY_MINUTE))
-        .collect();
+    let expressions: Vec<&str> = EXPRESSIONS.into_iter().chain(everything.then_some(EVERY_MINUTE)).collect();
     let oracle = Oracle::new(&expressions);
     let zones = TimeZoneDatabase::bundled();
     let names: Vec<String> = zones.available().map(|name| name.as_str().to_owned()).collect();
@@ -168,13 +141,7 @@ fn every_transition_of_every_zone() {
             let watch = || oracle.watch(&offsets, transition - AROUND, transition + AROUND);
             let seen = seen.entry(case).or_insert_with(watch);
             let often = if known && !everything { 12 } else { usize::MAX };
-            Around {
-                zone,
-                transition,
-                schedules: &schedules,
-                seen,
-            }
-            .compare(&expressions, often, &mut differences);
+            Around { zone, transition, schedules: &schedules, seen }.compare(&expressions, often, &mut differences);
         }
     }
     assert!(
@@ -183,11 +150,7 @@ fn every_transition_of_every_zone() {
         names.len()
     );
     let first: Vec<_> = differences.iter().take(20).collect();
-    assert!(
-        differences.is_empty(),
-        "{} differences in {transitions} transitions: {first:#?}",
-        differences.len()
-    );
+    assert!(differences.is_empty(), "{} differences in {transitions} transitions: {first:#?}", differences.len());
 }
 
 #[test]

@@ -1,0 +1,96 @@
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::answer::Answer;
+use super::console::Console;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::policy::Files;
+use super::text::{self, Cell};
+use crate::evidence::{ClassDef, Classes};
+
+/// Explains a class of failures, a key of a file or the code of a mistake
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  steadfast explain                  lists the classes
+  steadfast explain net-reset
+  steadfast explain 'gpu-*'
+  steadfast explain attempt-timeout
+  steadfast explain SF0102")]
+pub(super) struct Arguments {
+    /// A class or pattern, a key, or a code such as SF0102; without it the classes are listed
+    #[arg(value_name = "CLASS|KEY|CODE")]
+    word: Option<String>,
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    answer: Answer,
+}
+
+pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
+    let classes = super::files::read(&what.files.paths)?.classes;
+    let Some(word) = what.word.as_deref() else {
+        return list(classes.iter(), what.answer, console);
+    };
+    if let Some(class) = classes.describe(word) {
+        if what.answer.json {
+            console.json(class)?;
+        } else {
+            console.print(&page(class, console.width))?;
+        }
+        return Ok(Exit::GOOD);
+    }
+    if word.contains('*')
+        && let Ok(pattern) = steadfast_retry::ClassPattern::new(word.to_owned())
+        && classes.known(&pattern)
+    {
+        return list(classes.iter().filter(|class| pattern.matches(&class.name)), what.answer, console);
+    }
+    Err(unknown(word, &classes))
+}
+
+fn list<'a>(
+    classes: impl Iterator<Item = &'a ClassDef>,
+    answer: Answer,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    if answer.json {
+        console.json(&classes.collect::<Vec<_>>())?;
+        return Ok(Exit::GOOD);
+    }
+    let row = |class: &ClassDef| {
+        vec![Cell::styled(&class.name, text::HEADING), Cell::new(class.kind), Cell::new(&class.means)]
+    };
+    let table = text::headed(["CLASS", "KIND", "MEANS"], classes.map(row).collect(), console.width);
+    console.print(&table)?;
+    console.say("see one: steadfast explain CLASS");
+    Ok(Exit::GOOD)
+}
+
+fn page(class: &ClassDef, width: usize) -> String {
+    let (bold, hint) = (text::HEADING, text::HINT);
+    let mut out = format!("{bold}{}{bold:#} ({}, {})\n", class.name, class.kind, class.origin);
+    let _ = writeln!(out, "{}", text::wrap(&class.means, width, 2));
+    if !class.advice.is_empty() {
+        let _ = writeln!(out, "\n{hint}help:{hint:#} {}", text::wrap(&class.advice, width, 2).trim_start());
+    }
+    if class.when.is_empty() {
+        out.push_str("\nnamed by nothing but the program's own report or the runner\n");
+        return out;
+    }
+    out.push_str("\nnamed when\n");
+    for when in &class.when {
+        let _ = writeln!(out, "{}", text::wrap(&when.to_string(), width, 2));
+    }
+    out
+}
+
+fn unknown(word: &str, classes: &Classes) -> Failure {
+    let unknown = Failure::not_found(format_args!("`{word}` is no class, key or code"));
+    match classes.nearest(word) {
+        Some(meant) => unknown.help(format_args!("did you mean `{meant}`?")),
+        None => unknown.help("`steadfast explain` lists the classes"),
+    }
+}
