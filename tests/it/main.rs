@@ -7,5 +7,6 @@ mod support {
 }
 
 mod fuzz;
+mod process;
 mod schedule;
 mod tidy;
