@@ -30,6 +30,7 @@ mod init;
 
 mod man;
 mod policy;
+mod run;
 
 mod surroundings;
 mod text;
@@ -71,5 +72,6 @@ fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundi
         Command::Init(what) => init::perform(&what, console),
         Command::Man(what) => man::perform(&what, console),
         Command::Policy(what) => policy::perform(what, console),
+        Command::Run(what) => run::perform(&what, console, surroundings),
     }
 }

@@ -24,11 +24,11 @@ pub(crate) mod claim;
 mod ending;
 pub(crate) mod journal;
 mod kin;
-mod ladder;
+pub(crate) mod ladder;
 mod link;
-mod log;
-mod mailbox;
-mod program;
+pub(crate) mod log;
+pub(crate) mod mailbox;
+pub(crate) mod program;
 mod starting;
 pub mod wire;
 

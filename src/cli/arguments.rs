@@ -7,7 +7,7 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
 
 use super::console::Colour;
-use super::{completions, explain, init, man, policy};
+use super::{completions, explain, init, man, policy, run};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -48,4 +48,5 @@ pub(super) enum Command {
     Init(init::Arguments),
     Man(man::Arguments),
     Policy(policy::Arguments),
+    Run(run::Arguments),
 }

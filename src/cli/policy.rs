@@ -3,7 +3,7 @@
 mod chance;
 mod find;
 mod forecast;
-mod inline;
+pub(super) mod inline;
 mod list;
 mod matching;
 mod outcomes;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::cli::failure::Failure;
 
 /// The name of a policy that was written out.
-pub(super) const NAME: &str = "inline";
+pub(in crate::cli) const NAME: &str = "inline";
 
 /// The keys of the short form, and the table that each belongs to.
 const KEYS: [(&str, Table); 21] = [
@@ -42,7 +42,7 @@ enum Table {
 
 /// Turns a policy written out into a file of policies: either the inside of a TOML table in braces, or the short form
 /// `KEY=VALUE, KEY=VALUE`.
-pub(super) fn toml(text: &str) -> Result<String, Failure> {
+pub(in crate::cli) fn toml(text: &str) -> Result<String, Failure> {
     let text = text.trim();
     if text.starts_with('{') {
         return Ok(format!("policy.{NAME} = {text}\n"));

@@ -52,7 +52,7 @@ pub(super) fn play(
     let mut now = Moment::ORIGIN;
     let mut timeline = Timeline { attempts: Vec::new(), ending: None, elapsed: Duration::ZERO, waited: Duration::ZERO };
     let mut outcomes = outcomes.into_iter().take(LONGEST);
-    let mut step = |run: &mut RunState, event: Event| {
+    let step = |run: &mut RunState, event: Event| {
         run.step(policy, &event).expect("a timeline tells its events in their order")
     };
     loop {
