@@ -192,6 +192,17 @@ impl ResourceLimits {
     }
 }
 
+/// A start of which the store knows no end, for a daemon that comes after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Which.
+    pub start: Start,
+    /// How it is watched, in case that its shim is gone.
+    pub watch: Watch,
+    /// Where its output goes, for the same case.
+    pub output: Output,
+}
+
 /// One start of one program: which run, which process of it, and the secret of this very start.
 ///
 /// Its text, `12-3-00ff…`, is the name of its claim file.

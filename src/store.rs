@@ -16,7 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use steadfast_retry::{Ending, Moment};
 
-use crate::ids::{Digest, Piece, RunId, ShimId, Token};
+use crate::ids::{Digest, RunId, ShimId};
 use crate::journal::{Entry, Opening, Sweep};
 
 /// A place that keeps entries.
@@ -181,17 +181,6 @@ pub struct SweepRecord {
     pub succeeded: u32,
     /// How many ended otherwise.
     pub failed: u32,
-}
-
-/// A start that was announced, for which a recovering daemon asks the hands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Announced {
-    /// The run.
-    pub run: RunId,
-    /// Which process.
-    pub piece: Piece,
-    /// The secret of the start.
-    pub token: Token,
 }
 
 /// Why the store could not do its work. Nothing was written.

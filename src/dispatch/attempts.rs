@@ -52,10 +52,10 @@ impl Dispatcher {
         let decision = step.decision.clone();
         self.write(hour, run, Happened::Stepped(Box::new(step)));
         match decision {
-            Decision::Attempt { limit, .. } => {
+            Decision::Attempt { .. } => {
                 self.lanes.take_slot(&lane, run);
                 let live = &self.live[&run];
-                let launch = self.settings.surroundings.attempt(live, limit, hour.at);
+                let launch = self.settings.surroundings.attempt(live, hour.at);
                 self.outbox.afterwards(Effect::Launch(Box::new(launch)));
             }
             Decision::Wait { until, .. } => {

@@ -1,8 +1,8 @@
 use steadfast_retry::Moment;
 
 use crate::ids::{Piece, RunId, Token};
-use crate::launch::Launch;
-use crate::store::{Announced, Batch, Place};
+use crate::launch::{Expected, Launch};
+use crate::store::{Batch, Place};
 
 use super::input::RequestId;
 use super::outbox::BatchId;
@@ -29,7 +29,7 @@ pub enum Effect {
         token: Token,
     },
     /// Say what became of starts that were announced before the daemon died.
-    Adopt(Vec<Announced>),
+    Adopt(Vec<Expected>),
     /// Give an [`Input::Tick`](super::Input::Tick) at this time, in place of the time asked for before.
     Wake(Option<Moment>),
     /// Ask the store for the next waiting runs of a lane.

@@ -9,7 +9,7 @@ use crate::evidence::{Classes, Conclusion};
 use crate::ids::{Piece, RunId, SpanId, Token};
 use crate::job::Definition;
 use crate::journal::{Entry, FinalizerResult, Happened, Opening, Told};
-use crate::store::{Announced, Place};
+use crate::store::Place;
 
 /// What a run was opened with and keeps to its end, whatever the files say later.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub(super) struct Live {
     pub(super) last_delay: Duration,
     /// Whether an attempt once left processes behind; the next ones get a shim of their own.
     pub(super) survivors_seen: bool,
+    /// How long the attempt may take that runs or ran last.
+    pub(super) limit: Option<Duration>,
 }
 
 /// A process that was announced and is not known to be gone.
@@ -127,6 +129,7 @@ impl Live {
             checkpoint: None,
             last_delay: Duration::ZERO,
             survivors_seen: false,
+            limit: None,
         }
     }
 
@@ -191,7 +194,8 @@ impl Live {
             self.last_class = end.verdict.class.as_ref().map(ToString::to_string);
         }
         match &step.decision {
-            Decision::Attempt { number, .. } => {
+            Decision::Attempt { number, limit, .. } => {
+                self.limit = *limit;
                 let start = step.start.expect("a decided attempt has a start");
                 let piece = Piece::Attempt(*number);
                 self.process = Some(Process { piece, token: start.token, span: start.span, taken_along: false });
@@ -214,11 +218,6 @@ impl Live {
             }
             Decision::Cut { .. } => {}
         }
-    }
-
-    /// Returns the start that was announced and of which no end is known.
-    pub(super) fn announced(&self) -> Option<Announced> {
-        self.process.map(|process| Announced { run: self.run, piece: process.piece, token: process.token })
     }
 
     /// Says whether a report is about the process that the run knows.

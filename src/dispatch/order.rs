@@ -8,7 +8,9 @@ use steadfast_retry::{AttemptNo, Ending, Moment};
 
 use crate::ids::{Piece, SpanId};
 use crate::job::{Action, Builtins, Definition, Expanded, Values};
-use crate::launch::{Launch, Leftovers, Output, OutputMode, ResourceLimits, ShimKind, Start, StopLadder, Watch};
+use crate::launch::{
+    Expected, Launch, Leftovers, Output, OutputMode, ResourceLimits, ShimKind, Start, StopLadder, Watch,
+};
 
 use super::live::{Live, Process};
 
@@ -31,7 +33,8 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// Orders the attempt that was just decided.
-    pub(super) fn attempt(&self, live: &Live, limit: Option<Duration>, at: Moment) -> Launch {
+    pub(super) fn attempt(&self, live: &Live, at: Moment) -> Launch {
+        let limit = live.limit;
         let process = live.process.expect("an attempt was just decided");
         let number = live.state.last_attempt().unwrap_or(AttemptNo::FIRST);
         let definition = &*live.terms.definition;
@@ -72,6 +75,15 @@ impl Surroundings {
             limits: resources,
             notify: true,
         }
+    }
+
+    /// Describes the start that was announced and of which no end is known.
+    pub(super) fn expected(&self, live: &Live) -> Option<Expected> {
+        let launch = match live.process?.piece {
+            Piece::Attempt(_) => self.attempt(live, Moment::ORIGIN),
+            piece @ Piece::Finalizer { .. } => self.finalizer(live, piece),
+        };
+        Some(Expected { start: launch.start, watch: launch.watch, output: launch.output })
     }
 
     /// Orders a try of a finalizer.

@@ -80,8 +80,9 @@ impl Dispatcher {
                 dispatcher.count_death(&hour, run, clean || blameless);
             }
         }
-        let announced = dispatcher.live.values().filter_map(Live::announced).collect();
-        dispatcher.outbox.afterwards(Effect::Adopt(announced));
+        let expected = |live: &Live| dispatcher.settings.surroundings.expected(live);
+        let expected = dispatcher.live.values().filter_map(expected).collect();
+        dispatcher.outbox.afterwards(Effect::Adopt(expected));
         dispatcher.resume(&mut hour);
         let mut effects = dispatcher.outbox.close();
         effects.extend(dispatcher.wake(&hour));
