@@ -19,7 +19,7 @@
 
 mod answer;
 mod arguments;
-
+mod check;
 mod completions;
 mod console;
 mod exit;
@@ -27,10 +27,12 @@ mod explain;
 mod failure;
 mod files;
 mod init;
+mod jobs;
 
 mod man;
 mod policy;
 mod run;
+mod schema;
 
 mod surroundings;
 mod text;
@@ -47,7 +49,7 @@ pub use surroundings::Surroundings;
 
 /// Does what the arguments say, and returns the exit code of the process.
 #[must_use]
-pub fn main(surroundings: Surroundings) -> ExitCode {
+pub fn main(surroundings: &Surroundings) -> ExitCode {
     let arguments = match Arguments::try_parse_from(&surroundings.arguments) {
         Ok(arguments) => arguments,
         Err(told) => {
@@ -56,8 +58,8 @@ pub fn main(surroundings: Surroundings) -> ExitCode {
             return Exit::of_usage(&told).code();
         }
     };
-    let mut console = Console::open(arguments.color, &surroundings);
-    let done = perform(arguments, &mut console, &surroundings);
+    let mut console = Console::open(arguments.color, surroundings);
+    let done = perform(arguments, &mut console, surroundings);
     let exit = match done.and_then(|exit| console.flush().map(|()| exit).map_err(Failure::from)) {
         Ok(exit) => exit,
         Err(failure) => console.confess(&failure),
@@ -67,11 +69,14 @@ pub fn main(surroundings: Surroundings) -> ExitCode {
 
 fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundings) -> Result<Exit, Failure> {
     match arguments.command {
+        Command::Check(what) => check::perform(&what, console),
         Command::Completions(what) => completions::perform(&what, console),
         Command::Explain(what) => explain::perform(&what, console),
         Command::Init(what) => init::perform(&what, console),
+        Command::Jobs(what) => jobs::perform(what, console),
         Command::Man(what) => man::perform(&what, console),
         Command::Policy(what) => policy::perform(what, console),
         Command::Run(what) => run::perform(&what, console, surroundings),
+        Command::Schema(what) => schema::perform(&what, console),
     }
 }

@@ -9,6 +9,6 @@ fn main() -> ExitCode {
     // A shim is started once for every few attempts and must not pay for a parser that it does not need.
     match surroundings.arguments.get(1..) {
         Some([word, folder]) if word == "__shim" => steadfast::shim::main(folder.as_ref()),
-        Some(_) | None => steadfast::cli::main(surroundings),
+        Some(_) | None => steadfast::cli::main(&surroundings),
     }
 }

@@ -7,7 +7,7 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
 
 use super::console::Colour;
-use super::{completions, explain, init, man, policy, run};
+use super::{check, completions, explain, init, jobs, man, policy, run, schema};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -43,10 +43,13 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    Check(check::Arguments),
     Completions(completions::Arguments),
     Explain(explain::Arguments),
     Init(init::Arguments),
+    Jobs(jobs::Arguments),
     Man(man::Arguments),
     Policy(policy::Arguments),
     Run(run::Arguments),
+    Schema(schema::Arguments),
 }

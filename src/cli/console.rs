@@ -27,7 +27,9 @@ pub(super) struct Console {
     /// The columns of the terminal on stdout, 80 where there is none.
     pub(super) width: usize,
     /// Whether stdout shows colours.
-    pub(super) colourful: bool,
+    pub(super) is_colourful: bool,
+    /// Whether stderr does.
+    pub(super) has_colourful_talk: bool,
 }
 
 impl Console {
@@ -43,18 +45,9 @@ impl Console {
             out: AutoStream::new(io::stdout(), out),
             err: AutoStream::new(io::stderr(), err),
             width: width(surroundings),
-            colourful: out != ColorChoice::Never,
+            is_colourful: out != ColorChoice::Never,
+            has_colourful_talk: err != ColorChoice::Never,
         }
-    }
-
-    /// Returns the stream of results. Styles written to it are dropped where it shows none.
-    pub(super) fn out(&mut self) -> &mut impl Write {
-        &mut self.out
-    }
-
-    /// Returns the stream of talk.
-    pub(super) fn err(&mut self) -> &mut impl Write {
-        &mut self.err
     }
 
     /// Writes a text that ends with a newline, or gets one, to stdout.

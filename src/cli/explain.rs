@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
+use serde_json::json;
 
 use super::answer::Answer;
 use super::console::Console;
@@ -9,6 +10,7 @@ use super::failure::Failure;
 use super::policy::Files;
 use super::text::{self, Cell};
 use crate::evidence::{ClassDef, Classes};
+use crate::job;
 
 /// Explains a class of failures, a key of a file or the code of a mistake
 #[derive(Args, Debug)]
@@ -30,7 +32,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let classes = super::files::read(&what.files.paths)?.classes;
+    let classes = super::files::read(&what.files.paths, console)?.classes;
     let Some(word) = what.word.as_deref() else {
         return list(classes.iter(), what.answer, console);
     };
@@ -48,7 +50,12 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     {
         return list(classes.iter().filter(|class| pattern.matches(&class.name)), what.answer, console);
     }
-    Err(unknown(word, &classes))
+    match job::explain(word) {
+        Ok(page) if what.answer.json => console.json(&json!({ "word": word, "page": page }))?,
+        Ok(page) => console.print(&folded(&page, console.width))?,
+        Err(unknown) => return Err(unknown_word(word, &unknown, &classes)),
+    }
+    Ok(Exit::GOOD)
 }
 
 fn list<'a>(
@@ -82,15 +89,26 @@ fn page(class: &ClassDef, width: usize) -> String {
     }
     out.push_str("\nnamed when\n");
     for when in &class.when {
-        let _ = writeln!(out, "{}", text::wrap(&when.to_string(), width, 2));
+        // Patterns are shown as they are: a line break in one would be another pattern.
+        let _ = writeln!(out, "  {when}");
     }
     out
 }
 
-fn unknown(word: &str, classes: &Classes) -> Failure {
-    let unknown = Failure::not_found(format_args!("`{word}` is no class, key or code"));
+/// Breaks the long lines of a page.
+fn folded(page: &str, width: usize) -> String {
+    let fold = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        text::wrap(line, width, indent)
+    };
+    page.lines().map(|line| fold(line) + "\n").collect()
+}
+
+fn unknown_word(word: &str, told: &str, classes: &Classes) -> Failure {
+    let failure = Failure::not_found(told);
+    // A class of the user's own files may be nearer than anything that comes with steadfast.
     match classes.nearest(word) {
-        Some(meant) => unknown.help(format_args!("did you mean `{meant}`?")),
-        None => unknown.help("`steadfast explain` lists the classes"),
+        Some(meant) => failure.help(format_args!("did you mean `{meant}`?")),
+        None => failure,
     }
 }

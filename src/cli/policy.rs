@@ -18,7 +18,7 @@ use clap::{Args, Subcommand};
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-pub(super) use find::{Found, find};
+pub(super) use find::{Found, find, lay_over};
 
 /// Shows policies, and what they would do
 #[derive(Args, Debug)]

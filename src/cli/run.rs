@@ -149,7 +149,7 @@ enum Whose {
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let plan = plan::Plan::of(what)?;
+    let plan = plan::Plan::of(what, console)?;
     let trouble = |failure: Failure| Failure { exit: Exit::OWN_TROUBLE, ..failure };
     let mut driver = drive::Driver::open(what, &plan, console, surroundings).map_err(trouble)?;
     let over = driver.run().map_err(trouble)?;

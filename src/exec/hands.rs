@@ -216,7 +216,7 @@ impl Hands {
     }
 
     pub(super) fn new_shim(&self, state: &mut State, kind: ShimKind) -> io::Result<ShimId> {
-        let shim = ShimId(crate::clock::random_bits());
+        let shim = ShimId(u128::from(crate::clock::random_bits()));
         let born = nursery::start(&self.0.site.folder, &self.0.site.program, shim)?;
         let who = Some(born.who);
         let orders = connection::begin(self, shim, born.stream, 0, born.handle)?;

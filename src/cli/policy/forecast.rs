@@ -38,7 +38,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let found = find(&what.named.policy, &what.named.files)?;
+    let found = find(&what.named.policy, &what.named.files, console)?;
     let failed = || Outcome::Failed(steadfast_retry::Failure::of(Class::known("exit-nonzero")));
     let outcomes: Box<dyn Iterator<Item = Outcome>> = match &what.outcomes {
         Some(text) => Box::new(outcomes::read(text, &found.classes)?.into_iter()),

@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let config = files::read(&what.files.paths)?;
+    let config = files::read(&what.files.paths, console)?;
     if what.answer.json {
         let policies: Vec<_> = config.policies.values().map(|resolved| &resolved.policy).collect();
         console.json(&policies)?;

@@ -71,7 +71,7 @@ struct Seen {
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let found = find(&what.named.policy, &what.named.files)?;
+    let found = find(&what.named.policy, &what.named.files, console)?;
     let (verdict, outcome) = what.seen.outcome(&found.classes)?;
     let policy = &found.resolved.policy;
     let [low, nominal, high] = [Dice::LOWEST, Dice::NONE, Dice::HIGHEST].map(|dice| first(policy, &outcome, dice));

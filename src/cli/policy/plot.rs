@@ -56,7 +56,7 @@ struct Point {
 const SAMPLES: usize = 1_000;
 
 pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let found = find(&what.named.policy, &what.named.files)?;
+    let found = find(&what.named.policy, &what.named.files, console)?;
     let policy = &found.resolved.policy;
     let failures = what.attempts.unwrap_or_else(|| borne(policy));
     let points = points(policy.delay(), failures);

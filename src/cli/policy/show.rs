@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let found = find(&what.named.policy, &what.named.files)?;
+    let found = find(&what.named.policy, &what.named.files, console)?;
     let resolved = &found.resolved;
     if what.answer.json {
         console.json(&json!({ "policy": resolved.policy, "origins": resolved.origins }))?;

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use steadfast_retry::table::{PolicySet, Source};
 use steadfast_retry::{Class, ClassPattern, Origin, Policy, Rule};
 
 use super::Arguments;
+use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::policy::{self, inline};
@@ -25,13 +25,14 @@ const WANTED: Class = Class::known("asked-to-go-on");
 const UNWANTED: Class = Class::known("asked-to-stop");
 
 impl Plan {
-    pub(super) fn of(what: &Arguments) -> Result<Self, Failure> {
-        let found = policy::find(what.policy.as_deref().unwrap_or("default"), &what.files)?;
+    pub(super) fn of(what: &Arguments, console: &mut Console) -> Result<Self, Failure> {
+        let found = policy::find(what.policy.as_deref().unwrap_or("default"), &what.files, console)?;
         let mut classes = found.classes;
         let mut base = (*found.resolved).clone();
         let overrides = what.overrides.written_out();
         if !overrides.is_empty() {
-            base = lay_over(&base, &overrides)?;
+            let toml = inline::toml(&overrides)?;
+            base = policy::lay_over(&toml, "(options)", base.policy.name(), |_| Ok(&base))?;
         }
         let stop = Conditions::read("--stop-on", UNWANTED, &what.stop_on, &mut classes)?;
         let go_on = Conditions::read("--retry-on", WANTED, &what.retry_on, &mut classes)?;
@@ -39,27 +40,6 @@ impl Plan {
         let success = codes(&what.success)?;
         Ok(Self { policy: Arc::new(policy), classes, success })
     }
-}
-
-/// Lays what single flags say over a policy, by the same rules by which a job overrides its policy.
-fn lay_over(
-    base: &steadfast_retry::table::Resolved,
-    overrides: &str,
-) -> Result<steadfast_retry::table::Resolved, Failure> {
-    let toml = inline::toml(overrides)?;
-    let told = |errors: steadfast_retry::table::PolicyErrors| {
-        let first = errors.into_iter().next();
-        let failure = Failure::usage(first.as_ref().map_or("the policy cannot be read", |error| error.message()));
-        match first.as_ref().and_then(|error| error.help()) {
-            Some(help) => failure.help(help),
-            None => failure,
-        }
-    };
-    let set = PolicySet::parse(&toml, "(options)").map_err(told)?;
-    let (table, site) = set.table(inline::NAME).expect("the text declares one policy of this name");
-    let source = Source::new("(options)", toml.as_str());
-    let site = steadfast_retry::table::Site { name: base.policy.name(), source: &source, span: site.span };
-    table.over(base, &site).map_err(told)
 }
 
 /// Which failures an option speaks of.
