@@ -192,7 +192,7 @@ impl ResourceLimits {
     }
 }
 
-/// A start of which the store knows no end, for a daemon that comes after.
+/// A start of which the store knows no end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// Which.

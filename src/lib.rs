@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod daemon;
 pub mod dispatch;
 pub mod evidence;
 pub mod exec;
@@ -10,8 +11,10 @@ pub mod ids;
 pub mod job;
 pub mod journal;
 pub mod launch;
+pub mod observe;
 pub mod schedule;
 pub mod shim;
 pub mod state;
 pub mod store;
 pub mod sys;
+pub mod trace;

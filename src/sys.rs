@@ -14,6 +14,7 @@ pub mod pidfd;
 pub mod poll;
 pub mod proc;
 pub mod process;
+pub mod ready;
 pub mod socket;
 pub mod spawn;
 pub mod time;

@@ -192,6 +192,13 @@ impl Book {
         Some(success)
     }
 
+    /// Says whether any job comes after this one.
+    pub(super) fn has_successors(&self, name: &str) -> bool {
+        let names_it =
+            |page: &Page| page.job.as_ref()?.after.as_ref().map(|after| after.jobs.iter().any(|job| job == name));
+        self.jobs.values().any(|page| names_it(page).unwrap_or(false))
+    }
+
     /// Finds the jobs that may begin now that this one has ended.
     pub(super) fn met_by(&self, ended: &str) -> Vec<String> {
         let met = |(name, page): (&String, &Page)| {
@@ -236,8 +243,10 @@ impl Book {
     }
 
     /// Notes that a skipped run was written for a job; it uses up no success.
-    pub(super) fn skipped(&mut self, job: &str, run: RunId) {
-        self.page(job).newest = Some((run, Some(Ending::Skipped)));
+    pub(super) fn skipped(&mut self, at: Moment, job: &str, run: RunId) {
+        let page = self.page(job);
+        page.newest = Some((run, Some(Ending::Skipped)));
+        page.ended = Some(at);
     }
 
     /// Says whether a job is held.

@@ -4,7 +4,7 @@ use steadfast_retry::Ending;
 
 use crate::evidence::{Conclusion, ExitCodes, classify};
 use crate::ids::{Piece, RunId, SpanId, Token};
-use crate::journal::{FinalizerResult, Happened};
+use crate::journal::{Entry, FinalizerResult, Happened, JobHappened};
 
 use super::effect::Effect;
 use super::input::Ended;
@@ -99,6 +99,9 @@ impl Dispatcher {
 
     /// Opens what comes after a job, or closes it as skipped where it can no longer come.
     pub(super) fn job_ended(&mut self, hour: &mut Hour, job: &str, success: bool) {
+        if self.book.has_successors(job) {
+            self.outbox.write(Entry::of_job(hour.at, job.to_owned(), JobHappened::Ended { success }));
+        }
         for next in self.book.met_by(job) {
             self.open_after(hour, &next);
         }

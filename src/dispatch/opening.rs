@@ -70,7 +70,7 @@ impl Dispatcher {
                 if point.is_some() {
                     plan.points = vec![point];
                 }
-                self.open(hour, plan);
+                self.open(hour, &plan);
             }
         }
         self.schedules_due(hour);
@@ -91,7 +91,7 @@ impl Dispatcher {
     }
 
     /// Opens the runs of a plan and returns their numbers.
-    pub(super) fn open(&mut self, hour: &mut Hour, plan: Plan) -> Vec<RunId> {
+    pub(super) fn open(&mut self, hour: &mut Hour, plan: &Plan) -> Vec<RunId> {
         let first = RunId(self.newest_run + 1);
         let size = plan.points.len() as u32;
         let sweep = (size > 1).then_some(Sweep { first, size });
@@ -166,7 +166,7 @@ impl Dispatcher {
             classes: self.classes.0,
             point: None,
             parameters: BTreeMap::new(),
-            trigger: Trigger::After { jobs },
+            trigger: Trigger::Skipped { jobs },
             by: "after".to_owned(),
             priority: job.priority,
             lane: lane_of(job.group.as_deref(), &job.name),
@@ -180,7 +180,7 @@ impl Dispatcher {
         };
         self.write(hour, run, Happened::Opened(Box::new(opening)));
         self.write(hour, run, Happened::Closed { ending: Ending::Skipped, because: Some(because) });
-        self.book.skipped(name, run);
+        self.book.skipped(hour.at, name, run);
         self.job_ended(hour, name, false);
     }
 

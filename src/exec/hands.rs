@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::report::{Expected, Fate, Report};
+use super::report::{Fate, Report};
+use crate::launch::Expected;
 use super::{Exit, Status};
 use super::{connection, nursery, recover};
 use crate::failpoint;
@@ -18,8 +19,9 @@ use crate::ids::ShimId;
 use crate::ids::Token;
 use crate::journal::Mark;
 use crate::launch::{Launch, Output, OutputMode, Rung, ShimKind, Start, Watch};
-use crate::shim::claim;
-use crate::shim::wire::{self, Adopt, Order};
+use crate::shim::claim::{self, Holder};
+use crate::shim::journal::Remains;
+use crate::shim::wire::{self, Adopt, Order, Record};
 use crate::sys::files;
 use crate::sys::process::{BootId, Identity};
 use crate::sys::time::{Boottime, Wall};
@@ -41,6 +43,8 @@ pub struct Site {
     pub folder: PathBuf,
     /// The program that a shim is: this very one, see [`super::own_program`].
     pub program: PathBuf,
+    /// The variables that a shim itself gets; programs get what is in their launches.
+    pub environment: Vec<(String, String)>,
     /// This boot.
     pub boot: BootId,
     /// How far each shim's journal is committed.
@@ -70,6 +74,10 @@ pub(super) struct State {
     /// Starts that have not ended, by token.
     pub(super) starts: HashMap<Token, Known>,
     pub(super) dead: HashMap<ShimId, Dead>,
+    /// Shims of an earlier daemon that lived when this one came, and how far their journals were read.
+    pub(super) elders: HashMap<ShimId, u64>,
+    /// Starts that were voided, for an elder might still come second.
+    pub(super) voids: Vec<Start>,
 }
 
 /// A shim that lives.
@@ -83,6 +91,8 @@ pub(super) struct Held {
     pub(super) is_closed: bool,
     /// How far its journal has been heard.
     pub(super) heard: u64,
+    /// How far it has been acknowledged.
+    pub(super) acknowledged: u64,
 }
 
 /// A start that has not ended.
@@ -102,6 +112,29 @@ impl Known {
     pub(super) fn new(start: Start, shim: ShimId, watch: Watch, output: Output) -> Self {
         Self { start, shim, watch, output, who: None, began: None, up: None, cgroup: None }
     }
+
+    /// Takes in what a record says of who runs. Returns whether it said that somebody holds this start.
+    pub(super) fn learn(&mut self, record: &Record) -> bool {
+        match record {
+            Record::Started { who, at, up, cgroup, .. } => {
+                (self.who, self.began, self.up) = (Some(*who), Some(*at), Some(*up));
+                self.cgroup.clone_from(cgroup);
+                true
+            }
+            Record::Adopted { leader, up, cgroup, .. } => {
+                self.who = self.who.or(*leader);
+                self.up = self.up.or(*up);
+                self.cgroup = self.cgroup.take().or_else(|| cgroup.clone());
+                true
+            }
+            Record::Opened { .. }
+            | Record::Notified { .. }
+            | Record::LeaderEnded { .. }
+            | Record::Clinging { .. }
+            | Record::Ended(_)
+            | Record::Voided { .. } => false,
+        }
+    }
 }
 
 /// A shim that is dead and whose files are still needed.
@@ -109,9 +142,19 @@ impl Known {
 pub(super) struct Dead {
     /// The end of the sound part of its journal.
     pub(super) end: u64,
+    /// The end of its last record that must be acknowledged.
+    pub(super) owed: u64,
     pub(super) acknowledged: u64,
     /// Starts whose end is not acknowledged.
     pub(super) open: HashSet<Start>,
+}
+
+impl Dead {
+    pub(super) fn new(remains: &Remains, acknowledged: u64) -> Self {
+        let ends = remains.records.iter().rev();
+        let owed = ends.filter(|(_, record)| matches!(record, Record::Ended(_))).map(|(end, _)| *end).next();
+        Self { end: remains.end, owed: owed.unwrap_or(0), acknowledged, open: HashSet::new() }
+    }
 }
 
 /// A shim, as `doctor` shows it.
@@ -216,12 +259,14 @@ impl Hands {
     }
 
     pub(super) fn new_shim(&self, state: &mut State, kind: ShimKind) -> io::Result<ShimId> {
-        let shim = ShimId(u128::from(crate::clock::random_bits()));
-        let born = nursery::start(&self.0.site.folder, &self.0.site.program, shim)?;
+        let shim = ShimId(crate::clock::random_bits());
+        let born = nursery::start(&self.0.site, shim)?;
         let who = Some(born.who);
         let orders = connection::begin(self, shim, born.stream, 0, born.handle)?;
         let since = Boottime::now();
-        state.shims.insert(shim, Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0 });
+        state
+            .shims
+            .insert(shim, Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0, acknowledged: 0 });
         Ok(shim)
     }
 
@@ -237,7 +282,8 @@ impl Hands {
     pub fn acknowledge(&self, start: &Start, mark: Mark) {
         failpoint!("hands::acknowledge::before");
         let mut state = self.0.state();
-        if let Some(held) = state.shims.get(&mark.shim) {
+        if let Some(held) = state.shims.get_mut(&mark.shim) {
+            held.acknowledged = held.acknowledged.max(mark.offset);
             held.order(&Order::Acknowledge { upto: mark.offset });
         } else if let Some(dead) = state.dead.get_mut(&mark.shim) {
             dead.acknowledged = dead.acknowledged.max(mark.offset);
@@ -278,11 +324,19 @@ impl Hands {
     }
 
     /// Gives a program whose shim died to another one.
-    pub(super) fn adopt(&self, state: &mut State, known: &Known, leader: Option<Identity>, shim: ShimId) {
+    pub(super) fn adopt(
+        &self,
+        state: &mut State,
+        known: &Known,
+        leader: Option<Identity>,
+        others: Vec<Identity>,
+        shim: ShimId,
+    ) {
         failpoint!("hands::adopt::before");
         let adopt = Adopt {
             start: known.start.clone(),
             leader,
+            others,
             session: known.who.or(leader).map(|who| who.pid),
             began: known.began,
             up: known.up,
@@ -333,21 +387,43 @@ impl Shared {
         claim::path(&self.claims, start)
     }
 
-    /// Makes sure that a start never happens, and says so.
+    /// Returns how far a shim's journal was committed when this daemon came.
+    pub(super) fn committed(&self, shim: ShimId) -> u64 {
+        self.site.marks.get(&shim).copied().unwrap_or(0)
+    }
+
+    /// Removes the claims of voided starts once nobody lives who could come second.
+    pub(super) fn forget_voids(&self, state: &mut State) {
+        if state.elders.is_empty() {
+            state.voids.drain(..).for_each(|start| claim::remove(&self.claims, &start));
+        }
+    }
+
+    /// Says of a start that was given to no shim that it never happens.
     fn give_up(&self, start: &Start, why: String) {
-        let _ = claim::void(&self.claims, start);
         self.report(Report::NeverStarted { start: start.clone(), why });
     }
 
     /// Removes the files of dead shims of which everything is acknowledged.
     pub(super) fn bury(&self, state: &mut State) {
-        state.dead.retain(|shim, dead| {
-            let is_needed = dead.acknowledged < dead.end || !dead.open.is_empty();
-            if !is_needed {
-                nursery::bury(&self.home(*shim));
+        let is_over = |dead: &Dead| dead.acknowledged >= dead.owed && dead.open.is_empty();
+        let over: Vec<ShimId> = state.dead.iter().filter(|(_, dead)| is_over(dead)).map(|(shim, _)| *shim).collect();
+        for shim in &over {
+            self.forget_claims_of(state, *shim);
+            nursery::bury(&self.home(*shim));
+            state.dead.remove(shim);
+        }
+    }
+
+    /// Removes the claims that a dead shim did not live to remove, but for those of programs that somebody else watches.
+    fn forget_claims_of(&self, state: &State, shim: ShimId) {
+        let Ok(entries) = std::fs::read_dir(&self.claims) else { return };
+        let starts = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Start>().ok());
+        for start in starts.filter(|start| !state.starts.contains_key(&start.token)) {
+            if claim::holder(&self.claim(&start)).is_ok_and(|holder| holder == Holder::Shim(shim)) {
+                claim::remove(&self.claims, &start);
             }
-            is_needed
-        });
+        }
     }
 }
 

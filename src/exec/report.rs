@@ -4,7 +4,8 @@ use super::witness::Testimony;
 use super::{Exit, Notice, Status, Survivor};
 use crate::ids::ShimId;
 use crate::journal::Mark;
-use crate::launch::{Output, Start, Watch};
+use crate::launch::Start;
+use crate::shim::wire::Record;
 use crate::sys::process::Identity;
 use crate::sys::time::{Boottime, Wall};
 
@@ -89,17 +90,6 @@ pub enum Report {
     },
 }
 
-/// A start of which the store knows no end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// Which.
-    pub start: Start,
-    /// How it is watched, in case that its shim is gone.
-    pub watch: Watch,
-    /// Where its output goes, for the same case.
-    pub output: Output,
-}
-
 /// What became of an expected start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -122,4 +112,19 @@ pub enum Fate {
         /// What the witnesses say.
         testimony: Testimony,
     },
+}
+
+/// Says what a record means to the daemon.
+pub(super) fn of_record(record: Record, mark: Mark) -> Option<Report> {
+    Some(match record {
+        Record::Opened { .. } | Record::Adopted { .. } => return None,
+        Record::Started { start, who, at, up, .. } => Report::Started { start, who, at, up, mark },
+        Record::Notified { start, at, notice } => Report::Notified { start, at, notice, mark },
+        Record::LeaderEnded { start, at, status } => Report::LeaderEnded { start, at, status, mark },
+        Record::Clinging { start, survivors } => Report::Clinging { start, survivors, mark },
+        Record::Ended(exit) => Report::Ended { exit, mark },
+        Record::Voided { start } => {
+            Report::NeverStarted { start, why: "it was void before its shim could claim it".to_owned() }
+        }
+    })
 }

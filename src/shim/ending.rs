@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use super::Shim;
 use super::attempt::{Leader, Over};
+use super::claim;
 use super::kin::identity;
 use super::ladder::Ladder;
 use super::wire::Record;
@@ -20,7 +21,7 @@ use crate::sys::{pidfd, proc};
 /// How long pipes are read that somebody else holds open.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How long the kernel may take to tell the exit of somebody else's child.
-const TELL: Duration = Duration::from_secs(2);
+const TELL: Duration = Duration::from_secs(5);
 /// How long killing may go on before it is told that it does not help.
 const CLING: Duration = Duration::from_secs(10);
 
@@ -48,7 +49,7 @@ impl Shim {
         let Some(attempt) = self.attempts.get_mut(&key) else {
             return;
         };
-        let (now, at) = (Boottime::now(), Wall::now());
+        let (now, at) = (attempt.asking.unwrap_or_else(Boottime::now), Wall::now());
         attempt.capture.read_rest(&mut self.buffer, at);
         let (ran, drain) = (now.since(attempt.up), now.after(DRAIN));
         attempt.over = Some(Over { status, at, up: now, ran, usage, witness, drain, told: false });
@@ -151,6 +152,7 @@ impl Shim {
     /// Takes the steps that are due.
     fn descend(&mut self, key: u32, now: Boottime) {
         while let Some(attempt) = self.attempts.get_mut(&key)
+            && (attempt.asking.is_none() || attempt.over.is_some())
             && let Some(rung) = attempt.ladder.as_mut().and_then(|ladder| ladder.step(now, &attempt.watch.stop))
         {
             self.perform(key, rung, now);
@@ -250,11 +252,14 @@ impl Shim {
         let Some(over) = &attempt.over else { return };
         let is_drained = attempt.capture.is_drained() || now >= over.drain;
         let stops = attempt.watch.leftovers == Leftovers::Stop;
-        if is_drained && (kin.is_empty() || !stops) {
+        // Somebody whom we cannot see, another user's process for example, may hold on to an adopted program's claim.
+        let is_held =
+            stops && attempt.leader.is_adopted() && witness::is_held(&claim::path(&self.claims, &attempt.start));
+        if is_drained && ((kin.is_empty() && !is_held) || !stops) {
             return self.finish(key, &kin);
         }
         self.tell_leader_ended(key);
-        if !kin.is_empty() && stops {
+        if (!kin.is_empty() || is_held) && stops {
             let Some(attempt) = self.attempts.get_mut(&key) else {
                 return;
             };

@@ -67,6 +67,10 @@ impl Mailbox {
     }
 
     fn sort(&mut self, notice: Notice, said: &mut Said, now: Boottime, out: &mut Vec<Notice>) {
+        if matches!(notice, Notice::Total(_)) {
+            // It travels with every step from now on.
+            return;
+        }
         if notice.is_a_gauge() {
             self.held.retain(|held| !held.is_like(&notice));
             self.held.push(match notice {

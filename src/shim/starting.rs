@@ -170,7 +170,7 @@ impl Shim {
         let is_gone = matches!(leader, Leader::Gone(_));
         let capture = Capture::adopt(&adopt.output);
         let mut attempt = Attempt::new(adopt.start.clone(), adopt.watch, leader, adopt.up.unwrap_or(now), capture);
-        attempt.began = adopt.began;
+        (attempt.began, attempt.others) = (adopt.began, adopt.others);
         attempt.cgroup = adopt.cgroup.clone().and_then(Cgroup::existing);
         self.record(&Record::Adopted { start: adopt.start, leader: adopt.leader, up: adopt.up, cgroup: adopt.cgroup });
         let key = self.key();

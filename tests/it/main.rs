@@ -9,4 +9,5 @@ mod support {
 mod fuzz;
 mod process;
 mod schedule;
+mod store;
 mod tidy;

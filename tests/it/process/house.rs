@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use steadfast::exec::{Exit, Expected, Fate, Hands, Report, Site, Status};
+use steadfast::exec::{Exit, Fate, Hands, Report, Site, Status};
+use steadfast::launch::Expected;
 use steadfast::ids::ShimId;
 use steadfast::ids::{Piece, RunId, Token};
 use steadfast::journal::Mark;
@@ -23,6 +24,10 @@ pub(super) struct House {
     marks: HashMap<ShimId, u64>,
     runs: u64,
     expected: Vec<Expected>,
+    /// What shims find in their environment.
+    pub(super) environment: Vec<(String, String)>,
+    /// The boot that the next daemon believes in.
+    pub(super) boot: BootId,
 }
 
 struct Daemon {
@@ -40,7 +45,15 @@ impl House {
     /// Makes a house under a name, to have a long path.
     pub(super) fn with_prefix(prefix: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(prefix).tempdir().unwrap();
-        let mut house = Self { folder, daemon: None, marks: HashMap::new(), runs: 0, expected: Vec::new() };
+        let mut house = Self {
+            folder,
+            daemon: None,
+            marks: HashMap::new(),
+            runs: 0,
+            expected: Vec::new(),
+            environment: Vec::new(),
+            boot: BootId::current().unwrap(),
+        };
         house.restart();
         house
     }
@@ -67,7 +80,8 @@ impl House {
         let site = Site {
             folder: self.shims(),
             program: PathBuf::from(env!("CARGO_BIN_EXE_steadfast")),
-            boot: BootId::current().unwrap(),
+            environment: self.environment.clone(),
+            boot: self.boot.clone(),
             marks: self.marks.clone(),
         };
         let inside = runtime.enter();
@@ -154,6 +168,12 @@ impl House {
         *known = mark.offset.max(*known);
         self.expected.retain(|expected| expected.start != *start);
         self.hands().acknowledge(start, mark);
+    }
+
+    /// Has the store expect a start that was never launched from here.
+    pub(super) fn expect(&mut self, start: &Start) {
+        let launch = self.launch(&[]);
+        self.expected.push(Expected { start: *start, watch: launch.watch, output: launch.output });
     }
 
     /// Forgets that a start was ever made.
