@@ -461,7 +461,7 @@ fn trigger(trigger: &Trigger) -> TriggerView {
     match trigger {
         Trigger::Asked | Trigger::Pending | Trigger::Terminal => {}
         Trigger::Schedule { due } => view.due_at = Some(Time::of_nanos((*due).into())),
-        Trigger::After { jobs } => view.jobs.clone_from(jobs),
+        Trigger::After { jobs } | Trigger::Skipped { jobs } => view.jobs.clone_from(jobs),
         Trigger::Retry { of } => view.retry_of = Some(*of),
     }
     view
