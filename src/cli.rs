@@ -22,6 +22,7 @@ mod arguments;
 mod check;
 mod completions;
 mod console;
+mod demo;
 mod exit;
 mod explain;
 mod failure;
@@ -33,9 +34,12 @@ mod man;
 mod policy;
 mod run;
 mod schema;
+mod serve;
+mod state;
 
 mod surroundings;
 mod text;
+mod train;
 
 use std::process::ExitCode;
 
@@ -78,5 +82,8 @@ fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundi
         Command::Policy(what) => policy::perform(what, console),
         Command::Run(what) => run::perform(&what, console, surroundings),
         Command::Schema(what) => schema::perform(&what, console),
+        Command::Serve(what) => serve::perform(&what, arguments.state.as_ref(), console, surroundings),
+        Command::Demo(_) => demo::perform(arguments.state.as_ref(), console, surroundings),
+        Command::Train(what) => train::perform(&what, console, surroundings),
     }
 }

@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod clock;
 pub mod daemon;
+pub mod demo;
 pub mod dispatch;
 pub mod evidence;
 pub mod exec;

@@ -7,7 +7,7 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
 
 use super::console::Colour;
-use super::{check, completions, explain, init, jobs, man, policy, run, schema};
+use super::{check, completions, demo, explain, init, jobs, man, policy, run, schema, serve, train};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -52,4 +52,8 @@ pub(super) enum Command {
     Policy(policy::Arguments),
     Run(run::Arguments),
     Schema(schema::Arguments),
+    Serve(serve::Arguments),
+    Demo(demo::Arguments),
+    #[command(name = "__train", hide = true)]
+    Train(train::Arguments),
 }
