@@ -11,13 +11,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::report::{Fate, Report};
-use crate::launch::Expected;
 use super::{Exit, Status};
 use super::{connection, nursery, recover};
 use crate::failpoint;
 use crate::ids::ShimId;
 use crate::ids::Token;
 use crate::journal::Mark;
+use crate::launch::Expected;
 use crate::launch::{Launch, Output, OutputMode, Rung, ShimKind, Start, Watch};
 use crate::shim::claim::{self, Holder};
 use crate::shim::journal::Remains;
