@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use steadfast_retry::Policy;
+
 use crate::dispatch::{BatchId, Effect, Input};
 use crate::exec::{Fate, Hands, Notice, Report};
 use crate::failpoint;
-use crate::journal::{Entry, Mark};
+use crate::ids::{Digest, RunId};
+use crate::journal::{Entry, Mark, Opening};
 use crate::launch::{Expected, Rung, Start};
 use crate::observe::Observer;
 use crate::store;
@@ -44,6 +47,16 @@ impl Show {
         settled
     }
 
+    /// Reminds the observers of a run that the store brought back.
+    pub(super) fn recall(&self, run: RunId, opening: &Opening, past: &[Entry]) {
+        self.observers.iter().for_each(|observer| observer.recall(run, opening, past));
+    }
+
+    /// Tells the observers under which policy runs of a definition go on.
+    pub(super) fn define(&self, definition: Digest, policy: &Policy) {
+        self.observers.iter().for_each(|observer| observer.define(definition, policy));
+    }
+
     /// Forgets what never became durable.
     pub(super) fn forget(&mut self) {
         self.waiting.clear();
@@ -77,7 +90,11 @@ impl Loop {
             Effect::Adopt(expected) => self.adopt(expected),
             Effect::Wake(at) => self.alarm.set(&self.clock, at),
             Effect::Refill { lane, behind } => match self.lookup.window(&lane, behind) {
-                Ok((rows, terms)) => self.hear(Input::Refilled { lane, rows, terms }),
+                Ok((rows, terms)) => {
+                    terms.iter().for_each(|((digest, _), terms)| self.show.define(*digest, &terms.definition.policy));
+                    rows.iter().for_each(|row| self.show.recall(row.run, &row.opening, &[]));
+                    self.hear(Input::Refilled { lane, rows, terms });
+                }
                 Err(error) => self.degrade(format!("waiting runs cannot be read: {error}")),
             },
             Effect::Answer { request, answer } => {

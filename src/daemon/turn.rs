@@ -195,7 +195,15 @@ impl Loop {
 
     /// Finds a run that is not in the dispatcher's memory.
     fn found(&mut self, run: RunId) -> Result<Option<Box<crate::dispatch::Found>>, Refusal> {
-        if self.dispatcher.knows(run) { Ok(None) } else { self.lookup.waiting(run) }
+        if self.dispatcher.knows(run) {
+            return Ok(None);
+        }
+        let found = self.lookup.waiting(run)?;
+        if let Some(found) = &found {
+            self.show.define(found.opening.definition, &found.terms.definition.policy);
+            self.show.recall(run, &found.opening, &[]);
+        }
+        Ok(found)
     }
 
     fn hold(&mut self, target: Target, hold: bool, by: String, reply: Reply<Answer>) {

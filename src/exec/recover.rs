@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-use super::hands::{Dead, Hands, Held, Known, NOBODY, State, shim_of};
+use super::books::{Dead, Held, Known, NOBODY, State, shim_of};
+use super::hands::Hands;
 use super::lost;
 use super::report::Fate;
 use super::{connection, report};

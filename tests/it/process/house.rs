@@ -119,9 +119,9 @@ impl House {
 
     /// Launches, and expects it from then on.
     pub(super) fn begin(&mut self, launch: Launch) -> Start {
-        let start = launch.start.clone();
+        let start = launch.start;
         let (watch, output) = (launch.watch.clone(), launch.output.clone());
-        self.expected.push(Expected { start: start.clone(), watch, output });
+        self.expected.push(Expected { start, watch, output });
         self.hands().launch(launch);
         start
     }
