@@ -51,6 +51,8 @@ use exit::Exit;
 use failure::Failure;
 pub use surroundings::Surroundings;
 
+use crate::state::StateDir;
+
 /// Does what the arguments say, and returns the exit code of the process.
 #[must_use]
 pub fn main(surroundings: &Surroundings) -> ExitCode {
@@ -59,7 +61,8 @@ pub fn main(surroundings: &Surroundings) -> ExitCode {
         Err(told) => {
             // A help text is printed to stdout, a mistake to stderr; where nobody listens, nothing is left to do.
             let _ = told.print();
-            return Exit::of_usage(&told).code();
+            let is_run = surroundings.arguments.get(1).is_some_and(|word| word == "run");
+            return Exit::of_usage(&told, is_run).code();
         }
     };
     let mut console = Console::open(arguments.color, surroundings);
@@ -72,6 +75,8 @@ pub fn main(surroundings: &Surroundings) -> ExitCode {
 }
 
 fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let state =
+        arguments.state.or_else(|| surroundings.xdg("XDG_STATE_HOME", ".local/state", "steadfast")).map(StateDir::at);
     match arguments.command {
         Command::Check(what) => check::perform(&what, console),
         Command::Completions(what) => completions::perform(&what, console),
@@ -80,7 +85,7 @@ fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundi
         Command::Jobs(what) => jobs::perform(what, console),
         Command::Man(what) => man::perform(&what, console),
         Command::Policy(what) => policy::perform(what, console),
-        Command::Run(what) => run::perform(&what, console, surroundings),
+        Command::Run(what) => run::perform(&what, console, surroundings, state),
         Command::Schema(what) => schema::perform(&what, console),
         Command::Serve(what) => serve::perform(&what, arguments.state.as_ref(), console, surroundings),
         Command::Demo(_) => demo::perform(arguments.state.as_ref(), console, surroundings),

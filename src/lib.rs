@@ -18,4 +18,5 @@ pub mod shim;
 pub mod state;
 pub mod store;
 pub mod sys;
+pub mod terminal;
 pub mod trace;

@@ -37,9 +37,13 @@ impl Exit {
         Self((128 + (signal & 0x7f)) as u8)
     }
 
-    /// What the parser of arguments ends with: help is no mistake.
-    pub(super) fn of_usage(told: &clap::Error) -> Self {
-        if told.use_stderr() { Self::USAGE } else { Self::GOOD }
+    /// What the parser of arguments ends with: help is no mistake, and under `run` all other numbers are the command's.
+    pub(super) fn of_usage(told: &clap::Error, is_run: bool) -> Self {
+        match (told.use_stderr(), is_run) {
+            (false, _) => Self::GOOD,
+            (true, false) => Self::USAGE,
+            (true, true) => Self::OWN_TROUBLE,
+        }
     }
 
     pub(super) fn code(self) -> ExitCode {

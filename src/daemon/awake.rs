@@ -16,6 +16,7 @@ use crate::observe::Observer;
 use crate::state::StateDir;
 use crate::store::{self, Backlog, Recovered, Sqlite, Store, StoreError, Writer};
 use crate::sys::process::BootId;
+use crate::terminal;
 
 use super::alarm::Alarm;
 use super::door::Door;
@@ -104,7 +105,8 @@ pub async fn serve(
         Clock::open(state.root()).map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?;
     let birth = store::Birth { store: random_name(), at: clock.moment() };
     let mut store = Sqlite::open(state.root(), birth)?;
-    let recovered = store.recover()?;
+    let mut recovered = store.recover()?;
+    terminal::settle(&mut store, &state, &mut recovered, clock.moment())?;
     let name = store.recall("store")?.unwrap_or_default().chars().take(12).collect();
     let terms = terms(&mut store, &recovered)?;
     let signals = Signals::listen().map_err(|error| ServeError::Io("signals cannot be heard", error))?;
@@ -173,8 +175,10 @@ pub async fn serve(
 impl Loop {
     /// Reads again what a dispatcher must know to go on.
     pub(super) fn awakening(&mut self, birth: Birth) -> Result<(Awakening, Recovered), StoreError> {
-        let (recovered, terms) = self.lookup.ask(|store| {
-            let recovered = store.recover()?;
+        let (state, now) = (StateDir::at(&self.settings.state), self.clock.moment());
+        let (recovered, terms) = self.lookup.ask(move |store| {
+            let mut recovered = store.recover()?;
+            terminal::settle(store, &state, &mut recovered, now)?;
             let terms = terms(store, &recovered)?;
             Ok((recovered, terms))
         })?;

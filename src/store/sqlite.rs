@@ -33,13 +33,13 @@ use super::standing::ending_of;
 use super::{Batch, Place, Queued, Recovered, Store, StoreError};
 use append::Pen;
 
-pub use keep::{Check, Info, Keep, Pruned, Verified};
 pub(super) use append::word_of;
 pub(super) use fault::unreadable;
+pub use keep::{Check, Info, Keep, Pruned, Verified};
 pub(super) use keep::{back_up, info, read_only, verify};
+pub use lock::is_locked;
 pub(super) use recover::entry_of_run;
 pub(super) use value::{Whole, moment};
-pub use lock::is_locked;
 
 /// The name of the file in a state folder.
 pub(super) const FILE: &str = "store.db";
