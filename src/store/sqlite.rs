@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use steadfast_retry::{Ending, Moment};
 
+use crate::failpoint;
 use crate::ids::{Digest, RunId};
 use crate::journal::Opening;
 
@@ -153,9 +154,9 @@ impl Sqlite {
             }
         }
         pen.finish()?;
-        pass("store::commit::before")?;
+        failpoint!("store::commit::before", io).map_err(interfered)?;
         rows.commit()?;
-        pass("store::commit::after")
+        failpoint!("store::commit::after", io).map_err(interfered)
     }
 
     /// Remembers an `fsync` that failed: the pages may be marked clean although they never reached the disk, so a later
@@ -253,7 +254,7 @@ impl Store for Sqlite {
     }
 }
 
-/// A place where a test may interfere.
-fn pass(_name: &'static str) -> Result<(), StoreError> {
-    Ok(())
+/// What a failpoint says, as the disk would have said it.
+fn interfered(error: std::io::Error) -> StoreError {
+    StoreError::Io(error.to_string())
 }

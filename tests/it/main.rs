@@ -7,6 +7,7 @@ mod support {
 }
 
 mod fuzz;
+mod kill;
 mod process;
 mod schedule;
 mod store;
