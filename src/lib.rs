@@ -16,3 +16,4 @@ pub mod shim;
 pub mod state;
 pub mod store;
 pub mod sys;
+pub mod trace;

@@ -18,9 +18,17 @@ fn main() -> ExitCode {
             _ => settings.paths.push(word.into()),
         }
     }
-    steadfast::failpoint::arm_from_environment().unwrap();
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let served = runtime.block_on(steadfast::daemon::serve(settings, vec![], |_door| Ok(())));
-    match served { Ok(served) => { println!("{served:?}"); ExitCode::SUCCESS } Err(error) => { println!("{error}"); ExitCode::FAILURE } }
+    match served {
+        Ok(served) => {
+            println!("{served:?}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Waking up: the state folder opened, what is durable folded, the loop begun.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -96,10 +97,13 @@ pub async fn serve(
     observers: Vec<Arc<dyn Observer>>,
     open: impl FnOnce(Door) -> std::io::Result<()>,
 ) -> Result<Served, ServeError> {
+    let armed = crate::failpoint::arm_from_environment().map_err(std::io::Error::other);
+    armed.map_err(|error| ServeError::Io("the failpoints cannot be armed", error))?;
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;
-    let clock = Clock::open(state.root()).map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?;
+    let clock =
+        Clock::open(state.root()).map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?;
     let birth = store::Birth { store: random_name(), at: clock.moment() };
     let mut store = Sqlite::open(state.root(), birth)?;
     let recovered = store.recover()?;
@@ -188,8 +192,8 @@ fn terms(store: &mut Sqlite, recovered: &Recovered) -> Result<TermsByDigest, Sto
     let keys: Vec<_> = begun.chain(held).map(|opening| (opening.definition, opening.classes)).collect();
     let mut terms = HashMap::new();
     for key in keys {
-        if !terms.contains_key(&key) {
-            terms.insert(key, terms_of(key, &store.document(key.0)?, &store.document(key.1)?)?);
+        if let Entry::Vacant(vacant) = terms.entry(key) {
+            vacant.insert(terms_of(key, &store.document(key.0)?, &store.document(key.1)?)?);
         }
     }
     Ok(terms)
@@ -212,13 +216,27 @@ const LOG_RESERVE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The variables that jobs inherit from the daemon. Others may hold secrets of whoever started it.
 const INHERITED: [&str; 14] = [
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "SSL_CERT_FILE",
-    "SSL_CERT_DIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "LD_LIBRARY_PATH",
+    "VIRTUAL_ENV",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "this is where the daemon's environment is read, once")]
 fn inherited() -> BTreeMap<String, String> {
-    let kept = |name: &str| INHERITED.contains(&name) || name.starts_with("LC_") || name.to_ascii_lowercase().ends_with("_proxy");
+    let kept = |name: &str| {
+        INHERITED.contains(&name) || name.starts_with("LC_") || name.to_ascii_lowercase().ends_with("_proxy")
+    };
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| kept(name))

@@ -24,7 +24,7 @@ impl Degraded {
 
 impl Loop {
     /// Refuses what people ask for, and drops what the hands tell: they will be asked again.
-    pub(super) fn refuse_while_degraded(&mut self, input: Input) {
+    pub(super) fn refuse_while_degraded(&mut self, input: &Input) {
         let request = match input {
             Input::Start { request, .. } | Input::Cancel { request, .. } | Input::Hold { request, .. } => request,
             Input::Loaded(_)
@@ -39,7 +39,7 @@ impl Loop {
             | Input::Stop { .. } => return,
         };
         let why = self.degraded.as_ref().map(|degraded| degraded.why.clone()).unwrap_or_default();
-        if let Some(reply) = self.answers.remove(&request) {
+        if let Some(reply) = self.answers.remove(request) {
             drop(reply.send(Err(Refusal::Conflict(format!("the daemon cannot write its journal: {why}")))));
         }
     }

@@ -135,7 +135,7 @@ impl Loop {
                 self.ends.insert(mark, exit.start);
                 let (name, watch) = self.watched.remove(&exit.start.token).unwrap_or_default();
                 let classes = self.dispatcher.classes_of(exit.start.run, exit.start.piece);
-                let ended = gather(*exit, mark, &name, &watch, classes);
+                let ended = gather(&exit, mark, &name, &watch, classes);
                 self.hear(Input::Ended(Box::new(ended)));
             }
             Report::NeverStarted { start, .. } => {

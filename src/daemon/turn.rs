@@ -101,7 +101,7 @@ impl Loop {
     pub(super) fn decide(&mut self) {
         while let Some(input) = self.next.pop_front() {
             if self.degraded.is_some() {
-                self.refuse_while_degraded(input);
+                self.refuse_while_degraded(&input);
                 continue;
             }
             let effects = self.dispatcher.handle(self.clock.now(), input);

@@ -7,6 +7,7 @@ mod keep;
 mod play;
 mod random;
 mod schema;
+mod speed;
 mod words;
 
 use std::path::Path;
