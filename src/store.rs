@@ -21,6 +21,7 @@ mod memory;
 mod sqlite;
 mod standing;
 mod table;
+pub mod view;
 mod writer;
 
 use std::fmt;

@@ -121,6 +121,7 @@ pub async fn serve(
     let site = Site {
         folder: state.shims(),
         program: own_program(),
+        environment: for_shims(),
         boot: BootId::current().map_err(|error| ServeError::Io("the boot id cannot be read", error))?,
         marks: recovered.marks.iter().copied().collect(),
     };
@@ -241,6 +242,13 @@ fn inherited() -> BTreeMap<String, String> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| kept(name))
         .collect()
+}
+
+/// What shims get: the failpoints of a test, and nothing of whoever started the daemon.
+#[expect(clippy::disallowed_methods, reason = "this is where the daemon's environment is read, once")]
+fn for_shims() -> Vec<(String, String)> {
+    let kept = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
+    ["STEADFAST_FAILPOINTS", "RUST_BACKTRACE"].into_iter().filter_map(kept).collect()
 }
 
 fn random_name() -> u128 {

@@ -17,7 +17,7 @@ pub(super) fn gather(exit: &Exit, mark: Mark, argv0: &str, watch: &Watch, classe
         (None, Some(0)) => Progress::None,
         (Some(_), _) | (_, Some(_)) => Progress::Made,
     };
-    said(exit, &mut evidence);
+    evidence.facts.extend(exit.said.facts.iter().cloned());
     match exit.act {
         Some(exec::Act::TimedOut) => {
             let limit = watch.limit.unwrap_or_default();
@@ -34,7 +34,7 @@ pub(super) fn gather(exit: &Exit, mark: Mark, argv0: &str, watch: &Watch, classe
     if let (true, Some(classes)) = (failed && exit.output.bytes > 0, classes) {
         evidence.facts.extend(output(exit, classes));
     }
-    let progress = exit.said.checkpoint.as_ref().and_then(|(_, step, durable)| step.filter(|_| *durable));
+    let progress = exit.said.checkpoint.as_ref().map(|(_, step)| *step);
     Ended {
         run: exit.start.run,
         piece: exit.start.piece,
@@ -44,19 +44,6 @@ pub(super) fn gather(exit: &Exit, mark: Mark, argv0: &str, watch: &Watch, classe
         sentence: exit.status.to_string(),
         evidence,
         mark: Some(mark),
-    }
-}
-
-/// What the program said of itself.
-fn said(exit: &Exit, evidence: &mut Evidence) {
-    if let Some((word, detail)) = &exit.said.fail {
-        evidence.push(Fact::Report { word: word.clone(), detail: detail.clone() });
-    }
-    if let Some(delay) = exit.said.retry_after {
-        evidence.push(Fact::RetryAfter(delay));
-    }
-    for request in &exit.said.requests {
-        evidence.facts.extend(Fact::from_notify(&format!("X_REQUEST={request}")));
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::dispatch::{BatchId, Effect, Input};
 use crate::exec::{Fate, Hands, Notice, Report};
 use crate::failpoint;
-use crate::journal::{Entry, Mark, Told};
+use crate::journal::{Entry, Mark};
 use crate::launch::{Expected, Rung, Start};
 use crate::observe::Observer;
 use crate::store;
@@ -125,7 +125,8 @@ impl Loop {
                 self.hear(Input::Started { run, piece, token, pid: who.pid.cast_unsigned() });
             }
             Report::Notified { start, notice, .. } => {
-                if let Some(word) = told(notice) {
+                // Evidence and counters come again with the last word.
+                if let Notice::Told(word) = notice {
                     let Start { run, piece, token } = start;
                     self.hear(Input::Told { run, piece, token, word });
                 }
@@ -185,24 +186,5 @@ impl Loop {
             self.degraded = Some(Degraded::because(why));
             self.alarm.set(&self.clock, Some(self.clock.moment() + Degraded::PAUSE));
         }
-    }
-}
-
-/// Keeps what of a program's words belongs into the journal; the rest is in its last word.
-fn told(notice: Notice) -> Option<Told> {
-    match notice {
-        Notice::Ready => Some(Told::Ready),
-        Notice::Status(sentence) => Some(Told::Status(sentence)),
-        Notice::Phase(phase) => Some(Told::Phase(phase)),
-        Notice::Step(at) => Some(Told::Step { at, of: None }),
-        Notice::Checkpoint { id, step: Some(step), durable: true } => Some(Told::Checkpoint { id, step }),
-        Notice::Checkpoint { .. }
-        | Notice::Stopping
-        | Notice::Watchdog
-        | Notice::Extend(_)
-        | Notice::Total(_)
-        | Notice::Fail { .. }
-        | Notice::RetryAfter(_)
-        | Notice::Request(_) => None,
     }
 }

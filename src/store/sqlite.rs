@@ -33,9 +33,13 @@ use crate::journal::Opening;
 use super::standing::ending_of;
 use super::{Batch, Place, Queued, Recovered, Store, StoreError};
 use append::Pen;
-use fault::unreadable;
 
 pub use keep::{Check, Info, Keep, Pruned, Verified};
+pub(super) use append::word_of;
+pub(super) use fault::unreadable;
+pub(super) use keep::{back_up, info, read_only, verify};
+pub(super) use recover::entry_of_run;
+pub(super) use value::{Whole, moment};
 pub use lock::is_locked;
 
 /// The name of the file in a state folder.
@@ -137,8 +141,7 @@ impl Sqlite {
     }
 
     fn bytes(&self) -> Result<u64, StoreError> {
-        let bytes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
-        keep::whole(&self.connection, bytes)
+        keep::whole(&self.connection, BYTES)
     }
 
     fn trust(&self) -> Result<(), StoreError> {
@@ -174,6 +177,9 @@ impl Sqlite {
         result
     }
 }
+
+/// Asks how large the file is.
+const BYTES: &str = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
 
 /// A store that is no larger is checked before it is used after an unclean stop; that takes some ten milliseconds.
 const CHECKED_AT_ONCE: u64 = 8 << 20;
@@ -235,9 +241,7 @@ impl Store for Sqlite {
     }
 
     fn document(&mut self, digest: Digest) -> Result<String, StoreError> {
-        let mut select = self.connection.prepare_cached("SELECT body FROM documents WHERE digest = ?1")?;
-        let body = select.query_row([digest], |row| row.get(0)).optional()?;
-        body.ok_or_else(|| StoreError::Missing(format!("document {digest}")))
+        document(&self.connection, digest)
     }
 
     fn begun_points(&mut self, job: &str, definition: Digest) -> Result<Vec<Option<u32>>, StoreError> {
@@ -265,4 +269,11 @@ impl Store for Sqlite {
 /// What a failpoint says, as the disk would have said it.
 fn interfered(error: std::io::Error) -> StoreError {
     StoreError::Io(error.to_string())
+}
+
+/// Reads a document.
+pub(super) fn document(rows: &Connection, digest: Digest) -> Result<String, StoreError> {
+    let mut select = rows.prepare_cached("SELECT body FROM documents WHERE digest = ?1")?;
+    let body = select.query_row([digest], |row| row.get(0)).optional()?;
+    body.ok_or_else(|| StoreError::Missing(format!("document {digest}")))
 }

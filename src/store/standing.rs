@@ -192,7 +192,7 @@ impl Standing {
                 if !decided && !skipped {
                     return refuse(&format!("is closed as {ending}"));
                 }
-                (next.state, next.ending, next.due) = (State::Closed, Some(*ending), None);
+                (next.state, next.ending, next.due, next.held) = (State::Closed, Some(*ending), None, false);
                 Change::Nothing
             }
             Happened::Started { piece: Piece::Finalizer { .. }, .. }

@@ -124,12 +124,13 @@ impl Attributes {
         check(unsafe { libc::posix_spawnattr_init(&raw mut attributes) })?;
         let mut this = Self(attributes);
         let flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSID as i32;
-        // SAFETY: the sets are initialised by sigemptyset and sigfillset; the attributes are initialised above.
+        // SAFETY: a set is bits, so every pattern is one; the attributes are initialised above.
         unsafe {
             let mut none = std::mem::zeroed::<libc::sigset_t>();
+            // Not sigfillset: that leaves out the C library's own two signals, which then start out ignored.
             let mut all = std::mem::zeroed::<libc::sigset_t>();
+            std::ptr::from_mut(&mut all).write_bytes(0xff, 1);
             libc::sigemptyset(&raw mut none);
-            libc::sigfillset(&raw mut all);
             check(libc::posix_spawnattr_setsigmask(&raw mut this.0, &raw const none))?;
             check(libc::posix_spawnattr_setsigdefault(&raw mut this.0, &raw const all))?;
             check(libc::posix_spawnattr_setflags(&raw mut this.0, flags as libc::c_short))?;

@@ -16,7 +16,7 @@ use super::Hour;
 use super::clean::columns;
 use super::looks::{Parts, Tone, clock, short, sign_of};
 use super::pipe::{Pipe, Sink};
-use super::record::{Fields, Record, remember_span};
+use super::record::{Fields, Record, Value, remember_span};
 
 /// How lines for people look.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Sink for Screen {
     }
 
     fn gap(&self, dropped: u64) -> String {
-        let fields = Fields(vec![("dropped", super::record::Value::Natural(dropped))]);
+        let fields = Fields(vec![("dropped", Value::Natural(dropped))]);
         let (level, target, name) = (Level::WARN, super::tell::DAEMON, Some("trace.dropped"));
         let message = String::new();
         let record = Record { at: (self.now)(), level, target, name, message, fields, spans: Vec::new() };
@@ -124,85 +124,36 @@ struct Told<'a> {
 impl Told<'_> {
     /// Tells an event that has words of its own; says whether it does.
     fn known(&mut self, name: &str) -> bool {
-        match name {
-            "attempt.ended" => self.attempt_ended(),
-            "run.closed" => self.run_closed(),
-            "run.decided" => {
-                let ending = self.text("ending").to_owned();
-                self.sign(if ending.is_empty() { "waits" } else { &ending }, 0);
-                self.say("", &["because"]).by();
-            }
-            "run.opened" => {
-                self.say("opened", &["trigger"]).by();
-            }
-            "run.held" | "job.held" => {
-                self.say("held", &[]).by();
-            }
-            "run.released" | "job.released" => {
-                self.say("released", &[]).by();
-            }
-            "run.crossed" => {
-                self.say("deaths of the daemon in a row that it was in flight at:", &["deaths"]);
-            }
-            "run.late" => {
-                self.say("a late report was refused, of", &["piece", "sentence"]);
-            }
-            "run.diverged" => {
-                self.say("would be decided otherwise today:", &["decision", "because"]);
-            }
-            "attempt.began" => {
-                self.number().say("began:", &["because"]);
-            }
-            "attempt.started" => {
-                self.number().say("runs as process", &["pid"]);
-            }
-            "attempt.voided" => {
-                self.number().say("never started", &[]);
-            }
-            "attempt.cut" => {
-                self.number().say("is being stopped", &[]).by();
-            }
-            "attempt.told" => {
-                self.say("#", &["piece", "word", "text", "step"]);
-            }
-            "finalizer.began" => {
-                self.say("finalizer", &["piece"]).say("began", &[]);
-            }
-            "finalizer.started" => {
-                self.say("finalizer", &["piece"]).say("runs as process", &["pid"]);
-            }
-            "finalizer.ended" => {
-                self.say("finalizer", &["piece"]);
-                let outcome = self.text("outcome").to_owned();
-                self.sign(&outcome, 0);
-                self.took();
-                self.say("", &["sentence"]);
-            }
-            "job.ticked" => {
-                self.say("a due time:", &["fate"]);
-            }
-            "job.evaluated" => {
-                self.say("due times that were missed:", &["missed"]);
-            }
-            "daemon.woke" => {
-                self.say("steadfast", &["version"]).say("began", &[]);
-                if self.fields.get("clean") == Some(&super::record::Value::Flag(false)) {
-                    self.parts.add(Tone::Care, "after one that did not stop cleanly");
-                }
-            }
-            "daemon.slept" => {
-                self.say("stopped cleanly", &[]);
-            }
-            "daemon.loaded" => {
-                self.say("jobs loaded:", &["jobs", "difference"]);
-            }
-            "daemon.recovered" => {
-                self.say("can write again:", &["sentence"]);
-            }
-            "trace.dropped" => {
-                self.say("lines of the trace that were dropped here:", &["dropped"]);
-            }
+        let template = match name {
+            "attempt.ended" => return self.attempt_ended(),
+            "run.closed" => return self.run_closed(),
+            "run.decided" => return self.run_decided(),
+            "finalizer.ended" => return self.finalizer_ended(),
+            "run.opened" => "opened ({trigger}){ by by}",
+            "run.held" | "job.held" => "held{ by by}",
+            "run.released" | "job.released" => "released{ by by}",
+            "run.crossed" => "was in flight at {deaths} deaths of the daemon in a row",
+            "run.late" => "refused a late report of {piece}: {sentence}",
+            "run.diverged" => "would be decided otherwise today: {decision} ({because})",
+            "attempt.began" => "{#}began: {because}",
+            "attempt.started" => "{#}runs as process {pid}",
+            "attempt.voided" => "{#}never started",
+            "attempt.cut" => "{#}is being stopped{ by by}",
+            "attempt.told" => "{piece} says {word}{ text}{ step}{ of of}",
+            "finalizer.began" => "finalizer {piece} began",
+            "finalizer.started" => "finalizer {piece} runs as process {pid}",
+            "job.ticked" => "due at {due_at_ns}: {fate}{ run run}",
+            "job.evaluated" => "{missed} due times were missed",
+            "daemon.woke" => "steadfast {version} began",
+            "daemon.slept" => "stopped cleanly",
+            "daemon.loaded" => "{jobs} jobs loaded: {difference}",
+            "daemon.recovered" => "can write again: {sentence}",
+            "trace.dropped" => "{dropped} lines of the trace were dropped here",
             _ => return false,
+        };
+        self.say(template);
+        if self.fields.get("clean") == Some(&Value::Flag(false)) {
+            self.parts.add(Tone::Care, "after one that did not stop cleanly");
         }
         true
     }
@@ -221,30 +172,25 @@ impl Told<'_> {
         }
     }
 
-    fn attempt_ended(&mut self) {
-        let outcome = self.text("outcome").to_owned();
-        self.number().sign(&outcome, "✓ succeeded".chars().count());
-        self.parts.add(sign_of(&outcome).1, self.fields.text("class").unwrap_or_default());
+    fn attempt_ended(&mut self) -> bool {
+        let fields = self.fields;
+        self.number();
+        self.sign("outcome");
+        let (outcome, class) = (text(fields, "outcome"), text(fields, "class"));
+        self.parts.add(sign_of(outcome).1, class);
         self.took();
-        let rule = match (self.fields.number("rule"), self.fields.text("rule_at")) {
-            (Some(number), Some(place)) => format!("rule {number} at {place}"),
-            (Some(number), None) => format!("rule {number}"),
-            (None, _) => String::new(),
-        };
-        match self.text("ending") {
-            "succeeded" => {}
-            "" => {
-                self.follows();
-                self.parts.extra(Tone::Dim, rule, 5);
-            }
+        match text(fields, "ending") {
+            "" => self.follows(),
+            ending if ending == outcome => {}
             ending => {
-                let because = self.text("because");
-                let class = format!("{}: ", self.text("class"));
-                let because = because.strip_prefix(&class).unwrap_or(because);
-                let line = if because == ending { ending.to_owned() } else { format!("{ending}: {because}") };
-                self.parts.add(sign_of(ending).1, line);
+                self.parts.add(sign_of(ending).1, ending);
+                // The sentence begins with the class, which stands here already.
+                let because = text(fields, "because");
+                let because = because.strip_prefix(class).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(because);
+                self.parts.extra(Tone::Dim, format!("({because})"), 4);
             }
         }
+        true
     }
 
     /// Tells what follows a failed attempt that is not the last.
@@ -259,45 +205,71 @@ impl Told<'_> {
         if self.fields.text("delay_source") == Some("server") {
             self.parts.extra(Tone::Dim, "as the server asked", 4);
         }
+        let mut rule = String::new();
+        match (self.fields.number("rule"), self.fields.text("rule_at")) {
+            (Some(number), Some(place)) => rule = format!("rule {number} at {place}"),
+            (Some(number), None) => rule = format!("rule {number}"),
+            (None, _) => {}
+        }
+        self.parts.extra(Tone::Dim, rule, 5);
         if let (Some(charged), Some(allowed)) = (self.fields.number("charged"), self.fields.number("allowed")) {
-            self.parts.extra(Tone::Dim, format!("{charged} of {allowed} charged"), 6);
+            let verb = if self.fields.text("account") == Some("interruptions") { "lost" } else { "charged" };
+            self.parts.extra(Tone::Dim, format!("{charged} of {allowed} {verb}"), 6);
         }
     }
 
-    fn run_closed(&mut self) {
-        let ending = self.text("ending").to_owned();
+    fn run_decided(&mut self) -> bool {
+        self.sign("ending");
+        self.say("{because}{ by by}");
+        true
+    }
+
+    fn finalizer_ended(&mut self) -> bool {
+        self.say("finalizer {piece}");
+        self.sign("outcome");
+        self.took();
+        self.say("{sentence}");
+        true
+    }
+
+    fn run_closed(&mut self) -> bool {
+        let fields = self.fields;
         self.parts.add(Tone::Plain, "over");
-        self.sign(&ending, 0);
-        let span = |name| Duration::from_millis(self.fields.number(name).unwrap_or_default());
-        let (worked, waited) = (short(span("worked_ms")), span("waited_ms"));
-        match self.fields.number("attempts") {
-            Some(attempts) if attempts > 0 => {
-                let plural = if attempts == 1 { "" } else { "s" };
-                let waited = if waited.is_zero() { String::new() } else { format!(", waited {}", short(waited)) };
-                self.parts.add(Tone::Plain, format!("after {attempts} attempt{plural}: worked {worked}{waited}"));
-            }
-            Some(_) | None => {}
+        self.sign("ending");
+        let attempts = fields.number("attempts").unwrap_or_default();
+        if attempts == 0 {
+            self.say("{because}");
+            return true;
         }
-        self.say("", &["because"]);
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.fields.text(name).unwrap_or_default()
+        if fields.text("ending") != Some("succeeded") {
+            self.parts.add(sign_of(text(fields, "ending")).1, text(fields, "class"));
+        }
+        let plural = if attempts == 1 { "" } else { "s" };
+        self.parts.add(Tone::Plain, format!("after {attempts} attempt{plural}"));
+        let span = |name| Duration::from_millis(fields.number(name).unwrap_or_default());
+        self.parts.extra(Tone::Plain, format!("worked {}", short(span("worked_ms"))), 2);
+        if !span("waited_ms").is_zero() {
+            self.parts.extra(Tone::Plain, format!("waited {}", short(span("waited_ms"))), 3);
+        }
+        true
     }
 
     /// Adds the attempt's number and the limit of the loop.
-    fn number(&mut self) -> &mut Self {
+    fn number(&mut self) {
+        // A lost attempt takes a number and is not charged, so the number may pass the limit, and then says nothing of it.
         let number = self.fields.number("attempt").map(|number| match self.fields.number("max") {
-            Some(max) => format!("#{number}/{max}"),
-            None => format!("#{number}"),
+            Some(max) if number <= max => format!("#{number}/{max}"),
+            Some(_) | None => format!("#{number}"),
         });
         self.parts.column(Tone::Plain, number.unwrap_or_default(), "#1/10".len());
-        self
     }
 
-    fn sign(&mut self, word: &str, least_columns: usize) {
-        let (sign, tone) = sign_of(word);
-        self.parts.column(tone, format!("{sign} {word}"), least_columns);
+    /// Adds the word of a field, behind its sign.
+    fn sign(&mut self, name: &str) {
+        if let Some(word) = self.fields.text(name) {
+            let (sign, tone) = sign_of(word);
+            self.parts.add(tone, format!("{sign} {word}"));
+        }
     }
 
     fn took(&mut self) {
@@ -306,19 +278,40 @@ impl Told<'_> {
         }
     }
 
-    /// Adds words and the values of fields.
-    fn say(&mut self, words: &str, fields: &[&str]) -> &mut Self {
-        self.parts.add(Tone::Plain, words);
-        for value in fields.iter().filter_map(|name| self.fields.get(name)) {
-            self.parts.add(Tone::Plain, value.to_string());
+    /// Adds a sentence in which `{name}` is a field's value and `{words name}` the same behind words that are left out
+    /// with it. `{#}` at the beginning is the attempt's number, as a column.
+    fn say(&mut self, template: &str) {
+        let template = match template.strip_prefix("{#}") {
+            Some(rest) => {
+                self.number();
+                rest
+            }
+            None => template,
+        };
+        let mut sentence = String::new();
+        for piece in template.split('{') {
+            let Some((slot, rest)) = piece.split_once('}') else {
+                sentence.push_str(piece);
+                continue;
+            };
+            let (words, name) = slot.rsplit_once(' ').map_or(("", slot), |(words, name)| (&slot[..=words.len()], name));
+            if let Some(value) = self.fields.get(name) {
+                sentence.push_str(words);
+                sentence.push_str(&self.shown(name, value));
+            }
+            sentence.push_str(rest);
         }
-        self
+        self.parts.add(Tone::Plain, sentence.trim());
     }
 
-    fn by(&mut self) -> &mut Self {
-        if let Some(by) = self.fields.text("by") {
-            self.parts.add(Tone::Plain, format!("by {by}"));
+    fn shown(&self, name: &str, value: &Value) -> String {
+        match value {
+            Value::Natural(nanos) if name.ends_with("_at_ns") => clock(Moment::from_nanos(*nanos), self.at, self.zone),
+            Value::Natural(_) | Value::Whole(_) | Value::Flag(_) | Value::Real(_) | Value::Text(_) => value.to_string(),
         }
-        self
     }
+}
+
+fn text<'a>(fields: &'a Fields, name: &str) -> &'a str {
+    fields.text(name).unwrap_or_default()
 }

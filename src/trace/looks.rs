@@ -50,7 +50,10 @@ pub(super) fn short(span: Duration) -> String {
     let millis = span.as_millis();
     match millis {
         0..1_000 => format!("{millis}ms"),
-        1_000..60_000 => format!("{}.{}s", millis / 1_000, millis / 100 % 10),
+        1_000..60_000 => match (millis / 1_000, millis / 100 % 10) {
+            (seconds, 0) => format!("{seconds}s"),
+            (seconds, tenths) => format!("{seconds}.{tenths}s"),
+        },
         _ => Pretty(Duration::from_secs(span.as_secs())).rounded().to_string(),
     }
 }
@@ -144,9 +147,15 @@ mod tests {
 
     #[test]
     fn durations_read_at_a_glance() {
-        for (millis, shown) in
-            [(0, "0ms"), (350, "350ms"), (2_104, "2.1s"), (59_999, "59.9s"), (72_180, "1m12s"), (90_061_000, "1d1h1m")]
-        {
+        for (millis, shown) in [
+            (0, "0ms"),
+            (350, "350ms"),
+            (2_104, "2.1s"),
+            (10_015, "10s"),
+            (59_999, "59.9s"),
+            (72_180, "1m12s"),
+            (90_061_000, "1d1h1m"),
+        ] {
             assert_eq!(short(Duration::from_millis(millis)), shown);
         }
     }

@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_retry::{AttemptLimit, AttemptNo, Decision, Moment};
+use steadfast_retry::{AttemptLimit, AttemptNo, Class, Decision, Moment, Policy};
 
 use crate::dispatch::WINDOW;
 use crate::ids::{Digest, Piece, RunId, SpanId, TraceId};
-use crate::job::Definition;
 use crate::journal::{About, Entry, Happened, Opening, Step};
 use crate::store::Place;
 
@@ -37,6 +36,9 @@ pub(super) struct Known {
     pub(super) attempts: u32,
     /// The attempt that runs, or ran last.
     pub(super) attempt: Option<Attempt>,
+    /// The class of the attempt that ended last, and why the run is over.
+    pub(super) class: Option<Class>,
+    pub(super) because: Option<String>,
     pub(super) worked: Duration,
     pub(super) waited: Duration,
     waits_since: Option<Moment>,
@@ -74,16 +76,16 @@ impl Roster {
         self.begun.get(&run).or_else(|| self.waiting.get(&run))
     }
 
-    /// Takes up what runs mean by a digest.
-    pub(super) fn define(&mut self, digest: Digest, definition: &Definition) {
-        let most_attempts = match definition.policy.limits().attempts {
+    /// Takes up under which policy runs of a definition go on.
+    pub(super) fn define(&mut self, definition: Digest, policy: &Policy) {
+        let most_attempts = match policy.limits().attempts {
             AttemptLimit::AtMost(most) => Some(most),
             AttemptLimit::Unlimited => None,
         };
         if self.terms.len() >= MOST_DEFINITIONS {
             self.terms.pop_first();
         }
-        self.terms.insert(digest, Terms { policy: definition.policy.name().into(), most_attempts });
+        self.terms.insert(definition, Terms { policy: policy.name().into(), most_attempts });
     }
 
     /// Takes up a run from its opening.
@@ -113,6 +115,8 @@ impl Roster {
             first_began: None,
             attempts: 0,
             attempt: None,
+            class: None,
+            because: None,
             worked: Duration::ZERO,
             waited: Duration::ZERO,
             waits_since: None,
@@ -183,6 +187,7 @@ impl Known {
     fn step(&mut self, at: Moment, step: &Step) {
         if let Some(end) = &step.end {
             self.worked += self.took(at, end.usage.took);
+            self.class.clone_from(&end.verdict.class);
         }
         if let Some(since) = self.waits_since.take() {
             self.waited += at.since(since);
@@ -195,7 +200,8 @@ impl Known {
                 self.attempt = Some(Attempt { number: *number, span, began: at });
             }
             Decision::Wait { .. } => self.waits_since = Some(at),
-            Decision::Cut { .. } | Decision::Finish { .. } => {}
+            Decision::Finish { because, .. } => self.because = Some(because.to_string()),
+            Decision::Cut { .. } => {}
         }
     }
 

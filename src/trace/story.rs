@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use steadfast_retry::{Class, Delay, Dice, Ending, Event, Finalizer, Moment, On, Origin, Policy, Rule, RunState};
 
-use crate::evidence::{Classes, Evidence, ExitCodes, Fact, HostEvent, Stream, classify};
+use crate::evidence::{Classes, Evidence, ExitCodes, Fact, HostEvent, Intent, Stream, classify};
 use crate::ids::{Digest, Piece, RunId, SpanId, Token, TraceId};
 use crate::journal::{
     DaemonHappened, End, Entry, FinalizerResult, Happened, JobHappened, Opening, Start, Step, TickFate, Told, Trigger,
@@ -172,7 +172,8 @@ pub(super) fn given_up_and_cancelled() -> Vec<Entry> {
     story.closes();
     let mut other = Story::of(45, "sweep");
     let at = other.begins().after(50).at;
-    other.step(Event::CancelAsked { at }, None).ends(900, &[Fact::Signal { number: 15, core: false }]).closes();
+    let facts = [Fact::Intent(Intent::Cancel), Fact::Signal { number: 15, core: false }];
+    other.step(Event::CancelAsked { at }, None).ends(900, &facts).closes();
     story.entries.append(&mut other.entries);
     story.entries
 }

@@ -1,7 +1,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use steadfast_retry::Policy;
+
 use crate::ids::{Digest, RunId};
-use crate::job::Definition;
 use crate::journal::{About, Entry, Happened, Opening};
 use crate::observe::Observer;
 
@@ -48,7 +49,7 @@ impl Observer for Telemetry {
         past.iter().for_each(|entry| roster.fold(entry));
     }
 
-    fn define(&self, digest: Digest, definition: &Definition) {
-        self.roster().define(digest, definition);
+    fn define(&self, definition: Digest, policy: &Policy) {
+        self.roster().define(definition, policy);
     }
 }

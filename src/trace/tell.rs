@@ -120,6 +120,7 @@ fn tell_opened(line: Line<'_>, opening: &Opening) {
         Trigger::Pending => "pending",
         Trigger::Schedule { .. } => "schedule",
         Trigger::After { .. } => "after",
+        Trigger::Skipped { .. } => "skipped",
         Trigger::Retry { .. } => "retry",
         Trigger::Terminal => "terminal",
     };
@@ -134,8 +135,11 @@ fn tell_closed(line: Line<'_>, ending: Ending, because: Option<&str>) {
     let known = line.known;
     let since = |from: Option<Moment>, to: Moment| from.map(|from| millis(to.since(from)));
     let begun = known.and_then(|known| known.first_began);
+    let because = because.or(known.and_then(|known| known.because.as_deref()));
+    let class = known.and_then(|known| known.class.as_ref());
     tell_run!(if ending.is_failure() => ERROR, INFO, RUN, "run.closed", line, {
-        ending = ending.as_str(), because, policy = line.policy(), attempts = known.map(|known| known.attempts),
+        ending = ending.as_str(), class = class.map(display), because, policy = line.policy(),
+        attempts = known.map(|known| known.attempts),
         queued_ms = begun.and_then(|begun| since(known?.opened, begun)), took_ms = since(begun, line.at),
         worked_ms = known.map(|known| millis(known.worked)), waited_ms = known.map(|known| millis(known.waited)),
         span_id = known.map(|known| display(known.span)),
@@ -229,6 +233,7 @@ fn tell_job(line: Line<'_>, job: &str, happened: &JobHappened) {
         JobHappened::Evaluated { until, missed } => {
             tell!(if *missed > 0 => INFO, DEBUG, JOB, "job.evaluated", line, { job, until_at_ns = nanos(*until), missed });
         }
+        JobHappened::Ended { success } => tell!(DEBUG, JOB, "job.ended", line, { job, success }),
         JobHappened::Held { by } => tell!(INFO, JOB, "job.held", line, { job, by }),
         JobHappened::Released { by } => tell!(INFO, JOB, "job.released", line, { job, by }),
     }

@@ -8,6 +8,7 @@ mod play;
 mod random;
 mod schema;
 mod speed;
+mod view;
 mod words;
 
 use std::path::Path;

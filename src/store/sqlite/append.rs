@@ -293,7 +293,7 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
 }
 
 /// Names what opened a run.
-pub(super) const fn word_of(trigger: &Trigger) -> &'static str {
+pub(in crate::store) const fn word_of(trigger: &Trigger) -> &'static str {
     match trigger {
         Trigger::Asked => "asked",
         Trigger::Pending => "pending",

@@ -1,4 +1,4 @@
-use steadfast_retry::{AttemptNo, Cause, Decision, Ending, Event, Moment, Outcome};
+use steadfast_retry::{AttemptNo, Cause, Decision, DelaySource, Ending, Event, Moment, Outcome};
 
 use crate::evidence::Fact;
 use crate::ids::Piece;
@@ -34,11 +34,9 @@ fn describe_run(root: &mut Node, opening: &Opening, run: &str) {
     root.set("cicd.pipeline.name", opening.job.as_str());
     root.set("cicd.pipeline.run.id", run);
     root.set("steadfast.by", opening.by.as_str());
+    // Parameters stay out of it: they may hold what nobody should read in a tracing system.
     if let Some(point) = opening.point {
         root.set("steadfast.matrix.point", point);
-    }
-    for (name, value) in &opening.parameters {
-        root.note.get_or_insert_default().push_str(&format!("{name}={value} "));
     }
 }
 
@@ -117,14 +115,21 @@ impl Growing<'_> {
                 self.attempt(*number, at, step.start);
             }
             Decision::Wait { until, because } => {
+                self.delay_over = Some(*until);
+                if *until <= at {
+                    return;
+                }
                 let wait = self.begin(Kind::Wait, "wait", at);
-                wait.note = because.delay.map(|source| format!("delay of the {}", source_of(source)));
+                wait.note = because.delay.map(|source| match source {
+                    DelaySource::Loop => "the policy's delay".to_owned(),
+                    DelaySource::Rule => "the rule's delay".to_owned(),
+                    DelaySource::Server => "the server asked for it".to_owned(),
+                });
                 wait.set("steadfast.wait.reason", reason_of(because.cause));
                 wait.set("steadfast.wait.delay", until.since(at).as_secs_f64());
                 if let Some(source) = because.delay {
                     wait.set("steadfast.wait.delay.source", source_of(source));
                 }
-                self.delay_over = Some(*until);
             }
             Decision::Cut { because } => {
                 if let Some(node) = self.last(Kind::Attempt) {
@@ -134,8 +139,9 @@ impl Growing<'_> {
             Decision::Finish { ending, because } => {
                 self.waited(index, at);
                 self.root.set("cicd.pipeline.result", result_of(*ending, Some(because.cause)));
-                self.root.set("steadfast.because", because.to_string());
-                self.root.note = Some(because.to_string());
+                let because = because.to_string();
+                self.root.note = (because != ending.as_str()).then(|| because.clone());
+                self.root.set("steadfast.because", because);
             }
         }
     }
@@ -341,6 +347,19 @@ const fn reason_of(cause: Cause) -> &'static str {
     match cause {
         Cause::Lost => "interruption",
         Cause::NeverStarted => "never-started",
-        _ => "retry",
+        Cause::First
+        | Cause::DelayOver
+        | Cause::Succeeded
+        | Cause::Failed
+        | Cause::RuleStops
+        | Cause::AttemptsSpent
+        | Cause::GuardReached
+        | Cause::TooManyLost
+        | Cause::CeilingReached
+        | Cause::DeadlinePassed
+        | Cause::NoTimeLeft { .. }
+        | Cause::ServerAsksTooMuch { .. }
+        | Cause::Cancelled
+        | Cause::Quarantined => "retry",
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use steadfast::store::view::{Filter, Order, Page, View};
 use steadfast::store::{Batch, Store};
 
-use super::words::{Run, batch, bad_life, good_life, opening, woke, write};
+use super::words::{Run, at, batch, bad_life, good_life, opening, woke, write};
 
 #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 fn timed<T>(what: &str, of: u64, work: impl FnOnce() -> T) -> T {
@@ -29,6 +30,15 @@ fn figures_of_a_hundred_thousand_runs() {
     timed("recover", 1, || store.recover().unwrap());
     timed("a window of 256", 1, || store.queued("/crawl", None, 256).unwrap());
     timed("rest", 1, || store.rest().unwrap());
+    let view = View::open(folder.path()).unwrap();
+    for order in [Order::Trouble, Order::Newest] {
+        for filter in ["", "state:running", "state:closed", "index", "job:i*", "class:exit-*", "ending:succeeded", "job:index ending:failed", "since:1d", "state:closed job:crawl"] {
+            let filter: Filter = filter.parse().unwrap();
+            let page = Page { order, after: None, limit: 50, now: at(200_000) };
+            timed(&format!("a page of `{filter}` {order:?}"), 1, || view.runs(&filter, &page).unwrap());
+        }
+    }
+    timed("counts and jobs", 1, || (view.counts().unwrap(), view.jobs().unwrap()));
     drop(store);
     let mut store = timed("open the store again after an unclean stop", 1, || super::open(folder.path()));
     timed("recover again", 1, || store.recover().unwrap());

@@ -209,7 +209,7 @@ pub(crate) fn slept() -> Entry {
 }
 
 pub(crate) fn mark(shim: u64, offset: u64) -> Option<Mark> {
-    Some(Mark { shim: ShimId(u128::from(shim)), offset })
+    Some(Mark { shim: ShimId(shim), offset })
 }
 
 pub(crate) fn batch(entries: Vec<Entry>) -> Batch {
