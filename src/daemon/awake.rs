@@ -98,6 +98,8 @@ pub async fn serve(
     observers: Vec<Arc<dyn Observer>>,
     open: impl FnOnce(Door) -> std::io::Result<()>,
 ) -> Result<Served, ServeError> {
+    let armed = crate::failpoint::arm_from_environment().map_err(std::io::Error::other);
+    armed.map_err(|error| ServeError::Io("the failpoints cannot be armed", error))?;
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;

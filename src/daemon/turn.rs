@@ -46,7 +46,8 @@ pub(super) struct Loop {
     /// What is known of each start in flight for gathering its evidence: the program's name and how it is watched.
     pub(super) watched: HashMap<Token, (String, Watch)>,
     /// The starts whose ends were heard and are not yet durable, by their places in the shims' journals.
-    pub(super) ends: HashMap<Mark, Start>,
+    /// Starts that were lost together share one place.
+    pub(super) ends: HashMap<(Mark, RunId), Start>,
     pub(super) degraded: Option<Degraded>,
     pub(super) ended: Option<Exit>,
     pub(super) draining: bool,

@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use steadfast_retry::{Ending, Moment};
 
+use crate::failpoint;
 use crate::ids::{Digest, RunId};
 use crate::journal::Opening;
 
@@ -162,9 +163,9 @@ impl Sqlite {
             }
         }
         pen.finish()?;
-        pass("store::commit::before")?;
+        failpoint!("store::commit::before", io).map_err(interfered)?;
         rows.commit()?;
-        pass("store::commit::after")
+        failpoint!("store::commit::after", io).map_err(interfered)
     }
 
     /// Remembers an `fsync` that failed: the pages may be marked clean although they never reached the disk, so a later
@@ -265,14 +266,14 @@ impl Store for Sqlite {
     }
 }
 
+/// What a failpoint says, as the disk would have said it.
+fn interfered(error: std::io::Error) -> StoreError {
+    StoreError::Io(error.to_string())
+}
+
 /// Reads a document.
 pub(super) fn document(rows: &Connection, digest: Digest) -> Result<String, StoreError> {
     let mut select = rows.prepare_cached("SELECT body FROM documents WHERE digest = ?1")?;
     let body = select.query_row([digest], |row| row.get(0)).optional()?;
     body.ok_or_else(|| StoreError::Missing(format!("document {digest}")))
-}
-
-/// A place where a test may interfere.
-fn pass(_name: &'static str) -> Result<(), StoreError> {
-    Ok(())
 }
