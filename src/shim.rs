@@ -30,6 +30,9 @@ mod log;
 mod mailbox;
 mod program;
 mod starting;
+
+#[cfg(test)]
+pub(crate) use log::LogWriter;
 pub mod wire;
 
 pub use cgroup::delegated;
