@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use steadfast_retry::{Ending, Moment};
 
+use crate::failpoint;
 use crate::ids::{Digest, RunId};
 use crate::journal::Opening;
 
@@ -33,13 +34,13 @@ use super::standing::ending_of;
 use super::{Batch, Place, Queued, Recovered, Store, StoreError};
 use append::Pen;
 
-pub use keep::{Check, Info, Keep, Pruned, Verified};
 pub(super) use append::word_of;
 pub(super) use fault::unreadable;
+pub use keep::{Check, Info, Keep, Pruned, Verified};
 pub(super) use keep::{back_up, info, read_only, verify};
+pub use lock::is_locked;
 pub(super) use recover::entry_of_run;
 pub(super) use value::{Whole, moment};
-pub use lock::is_locked;
 
 /// The name of the file in a state folder.
 pub(super) const FILE: &str = "store.db";
@@ -85,8 +86,14 @@ impl Sqlite {
         migrate::version(&connection)?;
         set_up(&connection)?;
         migrate::migrate(&mut connection, birth)?;
-        let mut store =
-            Self { connection, path, warnings: doubt.into_iter().collect(), unclean: false, unsynced: None, _lock: lock };
+        let mut store = Self {
+            connection,
+            path,
+            warnings: doubt.into_iter().collect(),
+            unclean: false,
+            unsynced: None,
+            _lock: lock,
+        };
         store.unclean = store.recall("clean")?.as_deref() == Some("0");
         if store.unclean && store.bytes()? <= CHECKED_AT_ONCE {
             keep::quick_check(&store.connection)?;
@@ -156,9 +163,9 @@ impl Sqlite {
             }
         }
         pen.finish()?;
-        pass("store::commit::before")?;
+        failpoint!("store::commit::before", io).map_err(interfered)?;
         rows.commit()?;
-        pass("store::commit::after")
+        failpoint!("store::commit::after", io).map_err(interfered)
     }
 
     /// Remembers an `fsync` that failed: the pages may be marked clean although they never reached the disk, so a later
@@ -259,14 +266,14 @@ impl Store for Sqlite {
     }
 }
 
+/// What a failpoint says, as the disk would have said it.
+fn interfered(error: std::io::Error) -> StoreError {
+    StoreError::Io(error.to_string())
+}
+
 /// Reads a document.
 pub(super) fn document(rows: &Connection, digest: Digest) -> Result<String, StoreError> {
     let mut select = rows.prepare_cached("SELECT body FROM documents WHERE digest = ?1")?;
     let body = select.query_row([digest], |row| row.get(0)).optional()?;
     body.ok_or_else(|| StoreError::Missing(format!("document {digest}")))
-}
-
-/// A place where a test may interfere.
-fn pass(_name: &'static str) -> Result<(), StoreError> {
-    Ok(())
 }

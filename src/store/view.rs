@@ -27,8 +27,8 @@ use steadfast_retry::Policy;
 
 use crate::ids::{Digest, RunId};
 
-use super::sqlite::{self, Verified};
 use super::StoreError;
+use super::sqlite::{self, Verified};
 
 pub use count::{Counts, JobSummary, LaneCount};
 pub use event::{EventPage, EventView, Events};

@@ -180,14 +180,14 @@ impl Told<'_> {
         self.parts.add(sign_of(outcome).1, class);
         self.took();
         match text(fields, "ending") {
-            "succeeded" => {}
             "" => self.follows(),
+            ending if ending == outcome => {}
             ending => {
                 self.parts.add(sign_of(ending).1, ending);
                 // The sentence begins with the class, which stands here already.
                 let because = text(fields, "because");
                 let because = because.strip_prefix(class).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(because);
-                self.parts.extra(Tone::Dim, if because == ending { "" } else { because }, 4);
+                self.parts.extra(Tone::Dim, format!("({because})"), 4);
             }
         }
         true
@@ -256,9 +256,10 @@ impl Told<'_> {
 
     /// Adds the attempt's number and the limit of the loop.
     fn number(&mut self) {
+        // A lost attempt takes a number and is not charged, so the number may pass the limit, and then says nothing of it.
         let number = self.fields.number("attempt").map(|number| match self.fields.number("max") {
-            Some(max) => format!("#{number}/{max}"),
-            None => format!("#{number}"),
+            Some(max) if number <= max => format!("#{number}/{max}"),
+            Some(_) | None => format!("#{number}"),
         });
         self.parts.column(Tone::Plain, number.unwrap_or_default(), "#1/10".len());
     }

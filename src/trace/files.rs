@@ -204,6 +204,18 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_an_error_and_the_next_lines_are_written_where_they_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = files(folder.path(), 100, 2);
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        files.open = Some(Open { file: full, number: 1, length: 0 });
+        let error = files.write(b"lost\n").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        files.write(b"kept\n").unwrap();
+        assert_eq!(contents(folder.path()), ["1: kept\n"]);
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_tried_again_each_time() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("trace"), "in the way").unwrap();

@@ -50,7 +50,10 @@ pub(super) fn short(span: Duration) -> String {
     let millis = span.as_millis();
     match millis {
         0..1_000 => format!("{millis}ms"),
-        1_000..60_000 if millis / 100 % 10 > 0 => format!("{}.{}s", millis / 1_000, millis / 100 % 10),
+        1_000..60_000 => match (millis / 1_000, millis / 100 % 10) {
+            (seconds, 0) => format!("{seconds}s"),
+            (seconds, tenths) => format!("{seconds}.{tenths}s"),
+        },
         _ => Pretty(Duration::from_secs(span.as_secs())).rounded().to_string(),
     }
 }

@@ -208,7 +208,10 @@ fn the_trace_of_a_process_is_set_up_once() {
 
 /// A subscriber that takes note of every event's name, levels and fields.
 #[derive(Clone, Default)]
-struct Names(Arc<Mutex<BTreeMap<&'static str, (BTreeSet<Level>, BTreeSet<&'static str>)>>>);
+struct Names(Arc<Mutex<BTreeMap<&'static str, Seen>>>);
+
+/// The levels and the fields that an event was seen with.
+type Seen = (BTreeSet<Level>, BTreeSet<&'static str>);
 
 impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Names {
     fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {

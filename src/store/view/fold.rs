@@ -251,7 +251,9 @@ fn blank(run: RunId, opening: &Opening, opened_at: Moment) -> RunView {
 /// Says where a run stands and why.
 fn sentence(view: &RunView) -> String {
     let held = if view.held { ", held" } else { "" };
-    let reason = |decision: Option<&DecisionView>| decision.map_or_else(String::new, |decision| format!(": {}", decision.because.sentence));
+    let reason = |decision: Option<&DecisionView>| {
+        decision.map_or_else(String::new, |decision| format!(": {}", decision.because.sentence))
+    };
     let last = view.attempts.last();
     match (view.state, view.ending) {
         (State::Queued, _) => format!("waits for its first attempt{held}"),
@@ -263,7 +265,10 @@ fn sentence(view: &RunView) -> String {
         (State::Waiting, _) => {
             let number = last.map_or(1, |attempt| attempt.number + 1);
             let until = view.due_at.map_or_else(String::new, |due| format!(" until {due}"));
-            format!("waits for attempt {number}{until}{held}{}", reason(last.and_then(|attempt| attempt.decision.as_ref())))
+            format!(
+                "waits for attempt {number}{until}{held}{}",
+                reason(last.and_then(|attempt| attempt.decision.as_ref()))
+            )
         }
         (state, ending) => {
             let word = ending.map_or("over", steadfast_retry::Ending::as_str);
@@ -475,9 +480,10 @@ const fn seconds(span: Duration) -> f64 {
 fn word_and_value(variant: &impl Serialize) -> (String, Option<String>) {
     match serde_json::to_value(variant) {
         Ok(serde_json::Value::String(word)) => (word, None),
-        Ok(serde_json::Value::Object(map)) => map.into_iter().next().map_or_else(Default::default, |(word, value)| {
-            (word, value.as_str().map(str::to_owned))
-        }),
+        Ok(serde_json::Value::Object(map)) => map
+            .into_iter()
+            .next()
+            .map_or_else(Default::default, |(word, value)| (word, value.as_str().map(str::to_owned))),
         Ok(_) | Err(_) => Default::default(),
     }
 }

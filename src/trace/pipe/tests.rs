@@ -13,7 +13,8 @@ struct Gate {
 
 impl Sink for Gate {
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.entered.send(String::from_utf8(lines.to_vec()).unwrap()).unwrap();
+        // A test that does not wait for the thread's end may be gone.
+        let _ = self.entered.send(String::from_utf8(lines.to_vec()).unwrap());
         self.permits.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))
     }
 
@@ -92,4 +93,40 @@ fn a_closed_pipe_writes_what_it_has_and_takes_no_more() {
     pipe.push("b");
     assert_eq!(pipe.drops().lines, 1);
     assert_eq!(batches.iter().collect::<String>(), "a\n", "the thread is gone");
+}
+
+/// A place that keeps everything, and gives others a chance to run.
+struct Ledger(Sender<String>);
+
+impl Sink for Ledger {
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        std::thread::yield_now();
+        self.0.send(String::from_utf8(lines.to_vec()).unwrap()).unwrap();
+        Ok(())
+    }
+
+    fn gap(&self, dropped: u64) -> String {
+        format!("dropped {dropped}")
+    }
+}
+
+#[test]
+fn whoever_pushes_at_the_same_time_every_line_is_either_written_or_counted() {
+    let (to, written) = channel();
+    let pipe = Pipe::start("test", 200, Ledger(to)).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..5_000).for_each(|_| pipe.push("a line")));
+        }
+    });
+    assert!(pipe.close(LONG));
+    let (mut lines, mut dropped) = (0, 0);
+    for line in written.iter().collect::<String>().lines() {
+        match line.strip_prefix("dropped ") {
+            Some(count) => dropped += count.parse::<u64>().unwrap(),
+            None => lines += 1,
+        }
+    }
+    assert_eq!(lines + dropped, 20_000);
+    assert_eq!(pipe.drops().lines, dropped);
 }

@@ -347,6 +347,19 @@ const fn reason_of(cause: Cause) -> &'static str {
     match cause {
         Cause::Lost => "interruption",
         Cause::NeverStarted => "never-started",
-        _ => "retry",
+        Cause::First
+        | Cause::DelayOver
+        | Cause::Succeeded
+        | Cause::Failed
+        | Cause::RuleStops
+        | Cause::AttemptsSpent
+        | Cause::GuardReached
+        | Cause::TooManyLost
+        | Cause::CeilingReached
+        | Cause::DeadlinePassed
+        | Cause::NoTimeLeft { .. }
+        | Cause::ServerAsksTooMuch { .. }
+        | Cause::Cancelled
+        | Cause::Quarantined => "retry",
     }
 }

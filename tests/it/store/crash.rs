@@ -71,7 +71,11 @@ fn child(shell: Option<&str>, folder: &Path) -> Child {
 /// Asserts that all runs up to the acknowledged one are there, whole, and that nothing else is wrong.
 fn all_is_kept(store: &mut Sqlite, acknowledged: u64) {
     let found = store.recover().unwrap();
-    assert!(found.newest_run >= acknowledged, "run {acknowledged} was acknowledged, {} is the newest", found.newest_run);
+    assert!(
+        found.newest_run >= acknowledged,
+        "run {acknowledged} was acknowledged, {} is the newest",
+        found.newest_run
+    );
     assert!(found.begun.is_empty(), "a batch is a whole life, so there is no half one");
     for run in 1..=acknowledged {
         let (_, ending) = store.opening(steadfast::ids::RunId(run)).unwrap().expect("an acknowledged run is there");

@@ -166,7 +166,7 @@ CREATE TABLE points (
 ) WITHOUT ROWID;
 
 CREATE TABLE shims (
-    id     BLOB PRIMARY KEY CHECK (length(id) = 16),
+    id     BLOB PRIMARY KEY CHECK (length(id) = 8),
     offset INTEGER NOT NULL,
     at     INTEGER NOT NULL
 ) WITHOUT ROWID;
