@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::state;
 use super::surroundings::Surroundings;
+use crate::api::{self, Hosting};
 use crate::clock::Clock;
 use crate::daemon::{self, ServeError, Served, Settings};
 use crate::dispatch::Tally;
@@ -131,9 +132,8 @@ fn turn(settings: Settings, state: &StateDir, trace: &TraceHandle) -> Result<Ser
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ServeError::Io("the runtime cannot begin", error))?;
     let (state, trace) = (state.clone(), trace.clone());
-    runtime.block_on(daemon::serve(settings, observers, move |_door| {
-        drop((state, trace, feed, metrics));
-        Ok(())
+    runtime.block_on(daemon::serve(settings, observers, move |door| {
+        api::host(Hosting { state, door, feed, metrics: Some(metrics), trace: Some(trace) })
     }))
 }
 
