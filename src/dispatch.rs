@@ -39,13 +39,14 @@ use std::sync::Arc;
 
 use steadfast_retry::Moment;
 
+use crate::clock::Now;
 use crate::evidence::Classes;
 use crate::ids::{Digest, Piece, RunId};
 use crate::job::Config;
 use crate::journal::{DaemonHappened, Entry, Happened};
 
 pub use effect::{Answer, Effect, Exit, Refusal, Tally};
-pub use input::{Ended, Found, Input, Loaded, Now, Order, RequestId, Target};
+pub use input::{Ended, Found, Input, Loaded, Order, RequestId, Target};
 pub use lanes::WINDOW;
 pub use live::Terms;
 pub use order::Surroundings;

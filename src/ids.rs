@@ -84,8 +84,8 @@ hexadecimal! {
 }
 
 hexadecimal! {
-    /// The name of a shim and of its folder: the token of the start that it was made for, so never given twice.
-    ShimId(u128), "32"
+    /// The id of a shim: random, and the name of its folder.
+    ShimId(u64), "16"
 }
 
 hexadecimal! {
@@ -135,12 +135,6 @@ impl fmt::Display for Piece {
 /// A text that names no piece of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadPiece(String);
-
-impl BadPiece {
-    pub(crate) fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
 
 impl fmt::Display for BadPiece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use steadfast_retry::AttemptNo;
-
-use crate::ids::{BadPiece, Piece, RunId, Token};
+use crate::ids::{Piece, RunId, Token};
 
 /// Everything a shim must know to run one program and to end it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,7 +192,7 @@ impl ResourceLimits {
     }
 }
 
-/// A start of which the store knows no end, for a daemon that comes after.
+/// A start of which the store knows no end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// Which.
@@ -218,29 +216,49 @@ pub struct Start {
     pub token: Token,
 }
 
-impl Start {
-    /// Names the start of an attempt.
-    #[must_use]
-    pub const fn of_attempt(run: RunId, number: AttemptNo, token: Token) -> Self {
-        Self { run, piece: Piece::Attempt(number), token }
-    }
-}
-
 impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}-{}", self.run, self.piece, self.token)
     }
 }
 
-impl FromStr for Start {
-    type Err = BadPiece;
+/// A text that names no start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadStart(String);
 
-    fn from_str(text: &str) -> Result<Self, BadPiece> {
+impl fmt::Display for BadStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` names no start: a run, a piece and a token, as in `12-3-00ff…`", self.0)
+    }
+}
+
+impl std::error::Error for BadStart {}
+
+impl FromStr for Start {
+    type Err = BadStart;
+
+    fn from_str(text: &str) -> Result<Self, BadStart> {
         let read = || {
-            let (rest, token) = text.rsplit_once('-')?;
-            let (run, piece) = rest.split_once('-')?;
+            let (run, rest) = text.split_once('-')?;
+            let (piece, token) = rest.split_once('-')?;
             Some(Self { run: run.parse().ok()?, piece: piece.parse().ok()?, token: token.parse().ok()? })
         };
-        read().ok_or_else(|| BadPiece::new(text))
+        read().ok_or_else(|| BadStart(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RunId, Start, Token};
+
+    #[test]
+    fn the_text_of_a_start_is_read_back() {
+        for piece in ["1", "f0.1", "a3.f0.2"] {
+            let start = Start { run: RunId(12), piece: piece.parse().unwrap(), token: Token(255) };
+            assert_eq!(start.to_string().parse::<Start>(), Ok(start));
+        }
+        for text in ["12-1", ".probe", "12-0-ff", "x-1-ff"] {
+            assert!(text.parse::<Start>().is_err(), "{text}");
+        }
     }
 }

@@ -9,8 +9,9 @@
 
 use std::sync::Arc;
 
+use steadfast_retry::Policy;
+
 use crate::ids::{Digest, RunId};
-use crate::job::Definition;
 use crate::journal::{Entry, Opening};
 
 /// One who is shown what was written down.
@@ -25,9 +26,9 @@ pub trait Observer: Send + Sync {
         let _ = (run, opening, past);
     }
 
-    /// Is told what runs mean by a digest.
-    fn define(&self, digest: Digest, definition: &Definition) {
-        let _ = (digest, definition);
+    /// Is told under which policy runs of a definition go on, before the first of them is shown.
+    fn define(&self, definition: Digest, policy: &Policy) {
+        let _ = (definition, policy);
     }
 }
 
@@ -52,8 +53,8 @@ impl Observer for Observers {
         self.0.iter().for_each(|observer| observer.recall(run, opening, past));
     }
 
-    fn define(&self, digest: Digest, definition: &Definition) {
-        self.0.iter().for_each(|observer| observer.define(digest, definition));
+    fn define(&self, definition: Digest, policy: &Policy) {
+        self.0.iter().for_each(|observer| observer.define(definition, policy));
     }
 }
 

@@ -21,6 +21,7 @@ mod memory;
 mod sqlite;
 mod standing;
 mod table;
+pub mod view;
 mod writer;
 
 use std::fmt;
@@ -264,10 +265,16 @@ impl fmt::Display for StoreError {
             Self::Full(what) => write!(f, "the store's disk is full: {what}"),
             Self::Io(what) => write!(f, "the store cannot be read or written: {what}"),
             Self::Unsynced(what) => {
-                write!(f, "the store's disk could not make a write durable: {what}\nhelp: look at the disk, then start the daemon anew; everything acknowledged is kept")
+                write!(
+                    f,
+                    "the store's disk could not make a write durable: {what}\nhelp: look at the disk, then start the daemon anew; everything acknowledged is kept"
+                )
             }
             Self::Corrupt(what) => {
-                write!(f, "the store is damaged: {what}\nhelp: `steadfast store verify` says what can be read; restore a backup with `steadfast store restore`")
+                write!(
+                    f,
+                    "the store is damaged: {what}\nhelp: `steadfast store verify` says what can be read; restore a backup with `steadfast store restore`"
+                )
             }
             Self::Conflict(what) => write!(f, "an entry would break the store's rules: {what}"),
             Self::Newer { found, known } => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::dispatch::{Awakening, Birth, Dispatcher, Input, Refusal};
 use crate::store::{Recovered, StoreError};
 
+use super::awake::remind;
 use super::turn::Loop;
 
 /// Why nothing begins.
@@ -24,7 +25,7 @@ impl Degraded {
 
 impl Loop {
     /// Refuses what people ask for, and drops what the hands tell: they will be asked again.
-    pub(super) fn refuse_while_degraded(&mut self, input: Input) {
+    pub(super) fn refuse_while_degraded(&mut self, input: &Input) {
         let request = match input {
             Input::Start { request, .. } | Input::Cancel { request, .. } | Input::Hold { request, .. } => request,
             Input::Loaded(_)
@@ -39,7 +40,7 @@ impl Loop {
             | Input::Stop { .. } => return,
         };
         let why = self.degraded.as_ref().map(|degraded| degraded.why.clone()).unwrap_or_default();
-        if let Some(reply) = self.answers.remove(&request) {
+        if let Some(reply) = self.answers.remove(request) {
             drop(reply.send(Err(Refusal::Conflict(format!("the daemon cannot write its journal: {why}")))));
         }
     }
@@ -71,6 +72,7 @@ impl Loop {
             let why = "the daemon could not write its journal; ask again".to_owned();
             drop(reply.send(Err(Refusal::Conflict(why))));
         }
+        remind(&self.show, &awakening, &recovered);
         let config = self.dispatcher.config().clone();
         let (dispatcher, effects) = Dispatcher::recover(self.clock.now(), awakening, recovered);
         self.dispatcher = dispatcher;

@@ -10,14 +10,14 @@ use crate::launch::Watch;
 /// Gathers what is known of an ended process.
 ///
 /// The output is read only where it can matter: an attempt that did not exit with zero, under classes that look at output.
-pub(super) fn gather(exit: Exit, mark: Mark, argv0: &str, watch: &Watch, classes: Option<&Classes>) -> Ended {
+pub(super) fn gather(exit: &Exit, mark: Mark, argv0: &str, watch: &Watch, classes: Option<&Classes>) -> Ended {
     let mut evidence = Evidence::of_program(argv0);
     evidence.progress = match (&exit.said.checkpoint, exit.said.step) {
         (None, None) => Progress::Unknown,
         (None, Some(0)) => Progress::None,
         (Some(_), _) | (_, Some(_)) => Progress::Made,
     };
-    said(&exit, &mut evidence);
+    evidence.facts.extend(exit.said.facts.iter().cloned());
     match exit.act {
         Some(exec::Act::TimedOut) => {
             let limit = watch.limit.unwrap_or_default();
@@ -32,31 +32,18 @@ pub(super) fn gather(exit: Exit, mark: Mark, argv0: &str, watch: &Watch, classes
     ended(&exit.status, &mut evidence);
     let failed = !matches!(exit.status, Status::Exited { code: 0 });
     if let (true, Some(classes)) = (failed && exit.output.bytes > 0, classes) {
-        evidence.facts.extend(output(&exit, classes));
+        evidence.facts.extend(output(exit, classes));
     }
-    let progress = exit.said.checkpoint.as_ref().and_then(|(_, step, durable)| step.filter(|_| *durable));
+    let progress = exit.said.checkpoint.as_ref().map(|(_, step)| *step);
     Ended {
         run: exit.start.run,
         piece: exit.start.piece,
         token: exit.start.token,
         progress,
-        usage: usage(&exit),
+        usage: usage(exit),
         sentence: exit.status.to_string(),
         evidence,
         mark: Some(mark),
-    }
-}
-
-/// What the program said of itself.
-fn said(exit: &Exit, evidence: &mut Evidence) {
-    if let Some((word, detail)) = &exit.said.fail {
-        evidence.push(Fact::Report { word: word.clone(), detail: detail.clone() });
-    }
-    if let Some(delay) = exit.said.retry_after {
-        evidence.push(Fact::RetryAfter(delay));
-    }
-    for request in &exit.said.requests {
-        evidence.facts.extend(Fact::from_notify(&format!("X_REQUEST={request}")));
     }
 }
 
@@ -79,7 +66,8 @@ fn output(exit: &Exit, classes: &Classes) -> Vec<Fact> {
         .into_iter()
         .flat_map(|range| {
             let err = (Stream::Stderr, bytes(&log, range.clone(), |stream| stream == log::Stream::Err));
-            let out = (Stream::Stdout, bytes(&log, range, |stream| matches!(stream, log::Stream::Out | log::Stream::Mixed)));
+            let out =
+                (Stream::Stdout, bytes(&log, range, |stream| matches!(stream, log::Stream::Out | log::Stream::Mixed)));
             [err, out]
         })
         .collect();

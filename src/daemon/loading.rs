@@ -41,7 +41,10 @@ impl Files {
             let (folder, mode) = if path.is_dir() {
                 (path.as_path(), RecursiveMode::Recursive)
             } else {
-                (path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")), RecursiveMode::NonRecursive)
+                (
+                    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+                    RecursiveMode::NonRecursive,
+                )
             };
             if let Some(watching) = &mut watcher
                 && let Err(error) = watching.watch(folder, mode)
@@ -104,6 +107,9 @@ impl Loop {
 
     /// Hands a configuration to the dispatcher.
     pub(super) fn load(&mut self, config: Arc<Config>, difference: String) {
+        for job in config.jobs.values() {
+            self.show.define(job.digest, &job.definition.policy);
+        }
         let pending = if self.settings.until_idle { self.pending(&config) } else { Vec::new() };
         self.hear(Input::Loaded(Box::new(Loaded { config, difference, pending })));
     }

@@ -1,6 +1,7 @@
 //! What is asked of the store between decisions: openings, terms, windows.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, mpsc};
 
 use steadfast_retry::Ending;
@@ -49,14 +50,18 @@ impl Lookup {
     }
 
     /// Reads the next window of a lane, with the terms of its runs.
-    pub(super) fn window(&mut self, lane: &str, behind: Option<Place>) -> Result<(Vec<Queued>, TermsByDigest), StoreError> {
+    pub(super) fn window(
+        &mut self,
+        lane: &str,
+        behind: Option<Place>,
+    ) -> Result<(Vec<Queued>, TermsByDigest), StoreError> {
         let lane = lane.to_owned();
         let rows = self.ask(move |store| store.queued(&lane, behind, crate::dispatch::WINDOW))?;
         let mut terms = HashMap::new();
         for row in &rows {
             let key = (row.opening.definition, row.opening.classes);
-            if !terms.contains_key(&key) {
-                terms.insert(key, self.terms(&row.opening)?);
+            if let Entry::Vacant(vacant) = terms.entry(key) {
+                vacant.insert(self.terms(&row.opening)?);
             }
         }
         Ok((rows, terms))

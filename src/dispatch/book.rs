@@ -194,7 +194,8 @@ impl Book {
 
     /// Says whether any job comes after this one.
     pub(super) fn has_successors(&self, name: &str) -> bool {
-        let names_it = |page: &Page| page.job.as_ref()?.after.as_ref().map(|after| after.jobs.iter().any(|job| job == name));
+        let names_it =
+            |page: &Page| page.job.as_ref()?.after.as_ref().map(|after| after.jobs.iter().any(|job| job == name));
         self.jobs.values().any(|page| names_it(page).unwrap_or(false))
     }
 

@@ -70,7 +70,7 @@ impl Dispatcher {
                 if point.is_some() {
                     plan.points = vec![point];
                 }
-                self.open(hour, plan);
+                self.open(hour, &plan);
             }
         }
         self.schedules_due(hour);
@@ -91,7 +91,7 @@ impl Dispatcher {
     }
 
     /// Opens the runs of a plan and returns their numbers.
-    pub(super) fn open(&mut self, hour: &mut Hour, plan: Plan) -> Vec<RunId> {
+    pub(super) fn open(&mut self, hour: &mut Hour, plan: &Plan) -> Vec<RunId> {
         let first = RunId(self.newest_run + 1);
         let size = plan.points.len() as u32;
         let sweep = (size > 1).then_some(Sweep { first, size });

@@ -17,7 +17,8 @@ use super::lanes::Lanes;
 use super::live::{Live, Terms};
 use super::outbox::Outbox;
 use super::timers::Timers;
-use super::{Dispatcher, Hour, Now, Phase, Settings};
+use super::{Dispatcher, Hour, Phase, Settings};
+use crate::clock::Now;
 
 /// A daemon that lived this long before it died was not killed by what was in flight.
 const BLAMELESS: Duration = Duration::from_secs(3_600);

@@ -9,9 +9,9 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::hands::{Hands, Shared};
-use super::recover;
-use super::report::Report;
+use super::books::Shared;
+use super::hands::Hands;
+use super::{lost, report};
 use crate::ids::ShimId;
 use crate::journal::Mark;
 use crate::shim::wire::{self, Frame, Inbox, Order, PROTOCOL, Record};
@@ -33,16 +33,16 @@ pub(super) fn begin(
     wire::put_order(&mut first, &Order::Follow { protocol: PROTOCOL, from })?;
     let _ = orders.send(first);
     tokio::spawn(write(writing, queue));
+    if let Some(handle) = handle {
+        tokio::spawn(pidfd::reap(handle));
+    }
     // Only a weak share: a connection alone keeps no hands alive.
     let shared = std::sync::Arc::downgrade(&hands.0);
     tokio::spawn(async move {
         let _ = read(reading, &shared, shim).await;
-        if let Some(handle) = handle {
-            pidfd::reap(handle).await;
-        }
         if let Some(shared) = shared.upgrade() {
             let hands = Hands(shared);
-            let _ = tokio::task::spawn_blocking(move || recover::lost(&hands, shim)).await;
+            let _ = tokio::task::spawn_blocking(move || lost::lost(&hands, shim)).await;
         }
     });
     Ok(orders)
@@ -91,38 +91,18 @@ impl Shared {
         }
         let Some(record) = record else { return };
         match &record {
-            Record::Started { start, who, at, up, cgroup } => {
-                if let Some(known) = state.starts.get_mut(&start.token) {
-                    (known.who, known.began, known.up) = (Some(*who), Some(*at), Some(*up));
-                    known.cgroup.clone_from(cgroup);
-                }
-            }
             Record::Ended(exit) => drop(state.starts.remove(&exit.start.token)),
             Record::Voided { start } => drop(state.starts.remove(&start.token)),
-            Record::Opened { .. }
-            | Record::Adopted { .. }
-            | Record::Notified { .. }
-            | Record::LeaderEnded { .. }
-            | Record::Clinging { .. } => {}
+            Record::Started { start, .. } | Record::Adopted { start, .. } => {
+                if let Some(known) = state.starts.get_mut(&start.token) {
+                    known.learn(&record);
+                }
+            }
+            Record::Opened { .. } | Record::Notified { .. } | Record::LeaderEnded { .. } | Record::Clinging { .. } => {}
         }
         drop(state);
-        if let Some(report) = report(record, mark) {
+        if let Some(report) = report::of_record(record, mark) {
             self.report(report);
         }
     }
-}
-
-/// Says what a record means to the daemon.
-pub(super) fn report(record: Record, mark: Mark) -> Option<Report> {
-    Some(match record {
-        Record::Opened { .. } | Record::Adopted { .. } => return None,
-        Record::Started { start, who, at, .. } => Report::Started { start, who, at, mark },
-        Record::Notified { start, at, notice } => Report::Notified { start, at, notice, mark },
-        Record::LeaderEnded { start, at, status } => Report::LeaderEnded { start, at, status, mark },
-        Record::Clinging { start, survivors } => Report::Clinging { start, survivors, mark },
-        Record::Ended(exit) => Report::Ended { exit, mark },
-        Record::Voided { start } => {
-            Report::NeverStarted { start, why: "it was void before its shim could claim it".to_owned() }
-        }
-    })
 }

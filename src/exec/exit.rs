@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Said;
+use crate::evidence::{self, Fact, HostEvent, OomScope};
 use crate::launch::{Rung, Start};
 use crate::sys::process::{Identity, Usage};
-use crate::sys::time::Wall;
+use crate::sys::time::{Boottime, Wall};
 
 /// The last word about one start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,9 @@ pub struct Exit {
     pub began: Option<Wall>,
     /// When its first process ended, or the attempt was found lost.
     pub ended: Wall,
+    /// The same on the boot clock; means nothing in another boot.
+    #[serde(default)]
+    pub ended_up: Boottime,
     /// How long its first process ran, on the boot clock.
     #[serde(default)]
     pub ran: Duration,
@@ -65,6 +70,7 @@ impl Exit {
             rung: None,
             began: None,
             ended,
+            ended_up: Boottime::now(),
             ran: Duration::ZERO,
             usage: Usage::default(),
             output: OutputSummary::default(),
@@ -75,7 +81,38 @@ impl Exit {
             witness: Witness::default(),
         }
     }
+
+    /// Says what was seen, as evidence in the order in which it happened; output and the operator's intent are not here.
+    ///
+    /// A limit that ended the attempt is told as the attempt's own; whoever set it because the run's time was over
+    /// knows better.
+    #[must_use]
+    pub fn facts(&self, limit: Option<Duration>) -> Vec<Fact> {
+        let mut facts = self.said.facts.clone();
+        match self.act {
+            Some(Act::TimedOut) => {
+                facts.push(Fact::Act(evidence::Act::AttemptTimeout { limit: limit.unwrap_or(self.ran) }));
+            }
+            Some(Act::Stopped) => facts.push(Fact::Act(evidence::Act::Stopped)),
+            Some(Act::SystemStop) => facts.push(Fact::Host(HostEvent::Preempted)),
+            None => {}
+        }
+        if self.oom_kills.is_some_and(|kills| kills > 0) {
+            facts.push(Fact::OomKill(OomScope::Own));
+        }
+        facts.push(match &self.status {
+            Status::Exited { code } => Fact::Exit(i32::from(*code)),
+            Status::Signalled { signal, core } => Fact::Signal { number: *signal, core: *core },
+            Status::NotStarted { errno, what } => Fact::NotStarted { errno: *errno, what: what.clone() },
+            Status::Interrupted { why } if why == REBOOTED => Fact::Host(HostEvent::Rebooted),
+            Status::Interrupted { why: _ } => Fact::Host(HostEvent::Lost),
+        });
+        facts
+    }
 }
+
+/// Why a start of an earlier boot is interrupted.
+pub(crate) const REBOOTED: &str = "the machine was restarted";
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -172,34 +209,4 @@ pub enum Witness {
     Kernel,
     /// Nobody's.
     None,
-}
-
-/// What a program said of itself on its socket: the last word of each kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Said {
-    /// Why it fails: a class, and a detail.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fail: Option<(String, String)>,
-    /// How long it wants to wait before the next attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<Duration>,
-    /// What it asks for, every request once.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub requests: Vec<String>,
-    /// The last checkpoint: its id, its step, and whether it is finished.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub checkpoint: Option<(String, Option<u64>, bool)>,
-    /// The greatest step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub step: Option<u64>,
-    /// The phase.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase: Option<String>,
-    /// The status line.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    /// Messages that were not written down because there were too many, or that were refused.
-    #[serde(skip_serializing_if = "is_default")]
-    pub dropped: u64,
 }

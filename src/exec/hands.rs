@@ -1,25 +1,25 @@
 //! The daemon's side: starts shims, gives them orders, and hears them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::books::{Held, Known, NOBODY, Shared, State};
 use super::report::{Fate, Report};
+use crate::launch::Expected;
 use super::{Exit, Status};
 use super::{connection, nursery, recover};
 use crate::failpoint;
 use crate::ids::ShimId;
-use crate::ids::Token;
 use crate::journal::Mark;
-use crate::launch::Expected;
-use crate::launch::{Launch, Output, OutputMode, Rung, ShimKind, Start, Watch};
-use crate::shim::claim;
+use crate::launch::{Launch, OutputMode, Rung, ShimKind, Start};
+use crate::shim::claim::{self};
 use crate::shim::wire::{self, Adopt, Order};
 use crate::sys::files;
 use crate::sys::process::{BootId, Identity};
@@ -39,6 +39,8 @@ pub struct Site {
     pub folder: PathBuf,
     /// The program that a shim is: this very one, see [`super::own_program`].
     pub program: PathBuf,
+    /// The variables that a shim itself gets; programs get what is in their launches.
+    pub environment: Vec<(String, String)>,
     /// This boot.
     pub boot: BootId,
     /// How far each shim's journal is committed.
@@ -48,69 +50,6 @@ pub struct Site {
 /// The hands. Clones share everything; the last one that is dropped ends the connections and no shim.
 #[derive(Clone, Debug)]
 pub struct Hands(pub(super) Arc<Shared>);
-
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) site: Site,
-    pub(super) claims: PathBuf,
-    pub(super) reports: UnboundedSender<Report>,
-    pub(super) can_punch: bool,
-    /// Where the connections turn, whoever calls.
-    pub(super) runtime: Handle,
-    state: Mutex<State>,
-}
-
-/// What is in flight.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) shims: HashMap<ShimId, Held>,
-    pub(super) pool: Option<ShimId>,
-    /// Starts that have not ended, by token.
-    pub(super) starts: HashMap<Token, Known>,
-    pub(super) dead: HashMap<ShimId, Dead>,
-}
-
-/// A shim that lives.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) orders: UnboundedSender<Vec<u8>>,
-    pub(super) kind: ShimKind,
-    pub(super) who: Option<Identity>,
-    pub(super) launched: u32,
-    pub(super) since: Boottime,
-    pub(super) is_closed: bool,
-    /// How far its journal has been heard.
-    pub(super) heard: u64,
-}
-
-/// A start that has not ended.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) start: Start,
-    pub(super) shim: ShimId,
-    pub(super) watch: Watch,
-    pub(super) output: Output,
-    pub(super) who: Option<Identity>,
-    pub(super) began: Option<Wall>,
-    pub(super) up: Option<Boottime>,
-    pub(super) cgroup: Option<PathBuf>,
-}
-
-impl Known {
-    pub(super) fn new(start: Start, shim: ShimId, watch: Watch, output: Output) -> Self {
-        Self { start, shim, watch, output, who: None, began: None, up: None, cgroup: None }
-    }
-}
-
-/// A shim that is dead and whose files are still needed.
-#[derive(Debug, Default)]
-pub(super) struct Dead {
-    /// The end of the sound part of its journal.
-    pub(super) end: u64,
-    pub(super) acknowledged: u64,
-    /// Starts whose end is not acknowledged.
-    pub(super) open: HashSet<Start>,
-}
 
 /// A shim, as `doctor` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +87,7 @@ impl Hands {
     ) -> io::Result<(Self, Vec<(Start, Fate)>)> {
         let claims = site.folder.join("claims");
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&claims)?;
+        claim::forget_draft(&claims);
         let can_punch = files::can_punch(&site.folder);
         let shared = Shared { site, claims, reports, can_punch, runtime: Handle::current(), state: Mutex::default() };
         let hands = Self(Arc::new(shared));
@@ -161,18 +101,18 @@ impl Hands {
         if launch.output.mode == OutputMode::File && !self.0.can_punch {
             launch.output.mode = OutputMode::Pipe;
         }
-        let (start, kind) = (launch.start.clone(), launch.shim);
+        let (start, kind) = (launch.start, launch.shim);
         let (watch, output) = (launch.watch.clone(), launch.output.clone());
         let mut order = Vec::new();
         if let Err(error) = wire::put_order(&mut order, &Order::Launch(Box::new(launch))) {
             let errno = error.raw_os_error().unwrap_or(libc::E2BIG);
             let what = "the arguments and the environment are longer than the kernel takes".to_owned();
-            let exit = Box::new(Exit::bare(start.clone(), Status::NotStarted { errno, what }, Wall::now()));
-            let mark = Mark { shim: ShimId(start.token.0), offset: 0 };
+            let exit = Box::new(Exit::bare(start, Status::NotStarted { errno, what }, Wall::now()));
+            let mark = Mark { shim: NOBODY, offset: 0 };
             return self.0.report(Report::Ended { exit, mark });
         }
         let mut state = self.0.state();
-        let shim = match self.shim_for(&mut state, kind, start.token) {
+        let shim = match self.shim_for(&mut state, kind) {
             Ok(shim) => shim,
             Err(error) => {
                 drop(state);
@@ -193,7 +133,7 @@ impl Hands {
     }
 
     /// Finds the shim for a start, or makes one.
-    fn shim_for(&self, state: &mut State, kind: ShimKind, token: Token) -> io::Result<ShimId> {
+    fn shim_for(&self, state: &mut State, kind: ShimKind) -> io::Result<ShimId> {
         if kind == ShimKind::Pool
             && let Some(pool) = state.pool
             && let Some(held) = state.shims.get_mut(&pool)
@@ -206,19 +146,22 @@ impl Hands {
             }
             held.close();
         }
-        let shim = self.new_shim(state, kind, ShimId(token.0))?;
+        let shim = self.new_shim(state, kind)?;
         if kind == ShimKind::Pool {
             state.pool = Some(shim);
         }
         Ok(shim)
     }
 
-    pub(super) fn new_shim(&self, state: &mut State, kind: ShimKind, shim: ShimId) -> io::Result<ShimId> {
-        let born = nursery::start(&self.0.site.folder, &self.0.site.program, shim)?;
+    pub(super) fn new_shim(&self, state: &mut State, kind: ShimKind) -> io::Result<ShimId> {
+        let shim = ShimId(crate::clock::random_bits());
+        let born = nursery::start(&self.0.site, shim)?;
         let who = Some(born.who);
         let orders = connection::begin(self, shim, born.stream, 0, born.handle)?;
         let since = Boottime::now();
-        state.shims.insert(shim, Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0 });
+        state
+            .shims
+            .insert(shim, Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0, acknowledged: 0 });
         Ok(shim)
     }
 
@@ -226,7 +169,7 @@ impl Hands {
     pub fn stop(&self, start: &Start, from: Rung) {
         let state = self.0.state();
         if let Some(held) = state.starts.get(&start.token).and_then(|known| state.shims.get(&known.shim)) {
-            held.order(&Order::Stop { start: start.clone(), from });
+            held.order(&Order::Stop { start: *start, from });
         }
     }
 
@@ -234,7 +177,8 @@ impl Hands {
     pub fn acknowledge(&self, start: &Start, mark: Mark) {
         failpoint!("hands::acknowledge::before");
         let mut state = self.0.state();
-        if let Some(held) = state.shims.get(&mark.shim) {
+        if let Some(held) = state.shims.get_mut(&mark.shim) {
+            held.acknowledged = held.acknowledged.max(mark.offset);
             held.order(&Order::Acknowledge { upto: mark.offset });
         } else if let Some(dead) = state.dead.get_mut(&mark.shim) {
             dead.acknowledged = dead.acknowledged.max(mark.offset);
@@ -250,8 +194,7 @@ impl Hands {
     #[must_use]
     pub fn shims(&self) -> Vec<ShimView> {
         let state = self.0.state();
-        let starts =
-            |shim| state.starts.values().filter(|known| known.shim == shim).map(|known| known.start.clone()).collect();
+        let starts = |shim| state.starts.values().filter(|known| known.shim == shim).map(|known| known.start).collect();
         let views = state.shims.iter().map(|(shim, held)| ShimView {
             shim: *shim,
             kind: held.kind,
@@ -275,11 +218,19 @@ impl Hands {
     }
 
     /// Gives a program whose shim died to another one.
-    pub(super) fn adopt(&self, state: &mut State, known: &Known, leader: Option<Identity>, shim: ShimId) {
+    pub(super) fn adopt(
+        &self,
+        state: &mut State,
+        known: &Known,
+        leader: Option<Identity>,
+        others: Vec<Identity>,
+        shim: ShimId,
+    ) {
         failpoint!("hands::adopt::before");
         let adopt = Adopt {
-            start: known.start.clone(),
+            start: known.start,
             leader,
+            others,
             session: known.who.or(leader).map(|who| who.pid),
             began: known.began,
             up: known.up,
@@ -293,62 +244,4 @@ impl Hands {
         }
         state.starts.insert(known.start.token, Known { shim, who: leader.or(known.who), ..known.clone() });
     }
-}
-
-impl Held {
-    pub(super) fn order(&self, order: &Order) {
-        let mut frame = Vec::new();
-        if wire::put_order(&mut frame, order).is_ok() {
-            let _ = self.orders.send(frame);
-        }
-    }
-
-    pub(super) fn close(&mut self) {
-        if !self.is_closed {
-            self.is_closed = true;
-            self.order(&Order::Close);
-        }
-    }
-}
-
-impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // A panic in another thread leaves the books as they were; refusing to read them would end every run.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn report(&self, report: Report) {
-        // Nobody listens any more only when the daemon ends.
-        let _ = self.reports.send(report);
-    }
-
-    pub(super) fn home(&self, shim: ShimId) -> PathBuf {
-        self.site.folder.join(shim.to_string())
-    }
-
-    pub(super) fn claim(&self, start: &Start) -> PathBuf {
-        claim::path(&self.claims, start)
-    }
-
-    /// Makes sure that a start never happens, and says so.
-    fn give_up(&self, start: &Start, why: String) {
-        let _ = claim::void(&self.claims, start);
-        self.report(Report::NeverStarted { start: start.clone(), why });
-    }
-
-    /// Removes the files of dead shims of which everything is acknowledged.
-    pub(super) fn bury(&self, state: &mut State) {
-        state.dead.retain(|shim, dead| {
-            let is_needed = dead.acknowledged < dead.end || !dead.open.is_empty();
-            if !is_needed {
-                nursery::bury(&self.home(*shim));
-            }
-            is_needed
-        });
-    }
-}
-
-/// Says whether a folder's name is a shim's.
-pub(super) fn shim_of(path: &Path) -> Option<ShimId> {
-    path.file_name()?.to_str().filter(|name| name.len() == 32)?.parse().ok()
 }

@@ -8,12 +8,13 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use super::hands::Site;
 use crate::failpoint;
 use crate::ids::ShimId;
 use crate::shim::{LINK_FD, LOCK_FD};
 use crate::sys::files;
 use crate::sys::process::Identity;
-use crate::sys::spawn::{Program, Stdio, spawn};
+use crate::sys::spawn::{Program, Session, Stdio, spawn};
 
 /// A shim that was just started: the process, and our end of its first connection.
 #[derive(Debug)]
@@ -25,18 +26,18 @@ pub(super) struct Newborn {
 
 /// Starts a shim with a folder of its own. Its lock is held from before its first instruction, so that a lock that is
 /// free always means a shim that is dead.
-pub(super) fn start(folder: &Path, program: &Path, id: ShimId) -> io::Result<Newborn> {
-    let home = folder.join(id.to_string());
+pub(super) fn start(site: &Site, id: ShimId) -> io::Result<Newborn> {
+    let home = site.folder.join(id.to_string());
     std::fs::DirBuilder::new().mode(0o700).create(&home)?;
     failpoint!("hands::shim::folder", io)?;
-    let born = bear(&home, program);
+    let born = bear(&home, site);
     if born.is_err() {
         let _ = std::fs::remove_dir_all(&home);
     }
     born
 }
 
-fn bear(home: &Path, program: &Path) -> io::Result<Newborn> {
+fn bear(home: &Path, site: &Site) -> io::Result<Newborn> {
     let lock = files::create_new(&home.join("lock"))?;
     if !files::lock(&lock)? {
         return Err(io::Error::other("a new lock is held by somebody"));
@@ -50,26 +51,21 @@ fn bear(home: &Path, program: &Path) -> io::Result<Newborn> {
     let (complaints, null) = (above(complaints.into())?, above(null.into())?);
     let text = |bytes: &[u8]| CString::new(bytes).map_err(io::Error::from);
     let argv = [text(b"steadfast")?, text(b"__shim")?, text(home.as_os_str().as_bytes())?];
+    let env = site.environment.iter().map(|(key, value)| text(format!("{key}={value}").as_bytes()));
+    let env = env.collect::<io::Result<Vec<_>>>()?;
     failpoint!("hands::shim::spawn::before", io)?;
     let pid = spawn(&Program {
-        file: &text(program.as_os_str().as_bytes())?,
+        file: &text(site.program.as_os_str().as_bytes())?,
         argv: &argv,
-        env: &environment()?,
+        env: &env,
         workdir: Some(c"/"),
         stdio: [Stdio::To(null.as_fd()), Stdio::To(null.as_fd()), Stdio::To(complaints.as_fd())],
+        session: Session::Own,
         inherit: &[(theirs.as_fd(), LINK_FD), (lock.as_fd(), LOCK_FD)],
     })?;
     failpoint!("hands::shim::spawn::after");
     let who = Identity::of(pid).unwrap_or(Identity { pid, ticks: 0 });
     Ok(Newborn { who, handle: who.open(), stream: ours })
-}
-
-/// The little that a shim itself may want from the environment. What programs get is in their launches.
-#[allow(clippy::disallowed_methods, reason = "a shim inherits what the test or the user set for it, by name")]
-fn environment() -> io::Result<Vec<CString>> {
-    let wanted = [failpoint::VARIABLE, "RUST_BACKTRACE", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE"];
-    let set = wanted.iter().filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
-    set.map(|text| CString::new(text).map_err(io::Error::from)).collect()
 }
 
 /// Reads what a shim wrote to its stderr, at most the last 4 KiB.

@@ -5,8 +5,9 @@ use super::{Exit, Notice, Status, Survivor};
 use crate::ids::ShimId;
 use crate::journal::Mark;
 use crate::launch::Start;
+use crate::shim::wire::Record;
 use crate::sys::process::Identity;
-use crate::sys::time::Wall;
+use crate::sys::time::{Boottime, Wall};
 
 /// Something that happened to a start, or to a shim.
 ///
@@ -21,6 +22,8 @@ pub enum Report {
         who: Identity,
         /// When it began.
         at: Wall,
+        /// The same on the boot clock.
+        up: Boottime,
         /// Where in which journal.
         mark: Mark,
     },
@@ -109,4 +112,19 @@ pub enum Fate {
         /// What the witnesses say.
         testimony: Testimony,
     },
+}
+
+/// Says what a record means to the daemon.
+pub(super) fn of_record(record: Record, mark: Mark) -> Option<Report> {
+    Some(match record {
+        Record::Opened { .. } | Record::Adopted { .. } => return None,
+        Record::Started { start, who, at, up, .. } => Report::Started { start, who, at, up, mark },
+        Record::Notified { start, at, notice } => Report::Notified { start, at, notice, mark },
+        Record::LeaderEnded { start, at, status } => Report::LeaderEnded { start, at, status, mark },
+        Record::Clinging { start, survivors } => Report::Clinging { start, survivors, mark },
+        Record::Ended(exit) => Report::Ended { exit, mark },
+        Record::Voided { start } => {
+            Report::NeverStarted { start, why: "it was void before its shim could claim it".to_owned() }
+        }
+    })
 }

@@ -39,34 +39,44 @@ impl Testimony {
 /// Hears all three witnesses about a start.
 #[must_use]
 pub fn hear(start: &Start, session: Option<i32>, claim: &Path, cgroup: Option<&Path>) -> Testimony {
-    let populated = cgroup.is_some_and(crate::shim::is_populated);
-    let mut living = members(start, session, cgroup);
-    // A file system without locks has no witness here: it neither affirms nor denies.
-    let locked = files::is_locked(claim).unwrap_or(false);
-    if locked && living.is_empty() {
-        let holds = |pid: &i32| *pid != own_pid() && proc::has_open(*pid, claim);
-        living = proc::everyone().into_iter().filter(holds).filter_map(proc::stat).collect();
+    let living = members(start, session, claim, cgroup, &[]);
+    Testimony {
+        living: living.iter().map(|stat| survivor(stat, true)).collect(),
+        locked: is_held(claim),
+        populated: cgroup.is_some_and(crate::shim::is_populated),
     }
-    let living = living.iter().map(|stat| survivor(stat, true)).collect();
-    Testimony { living, locked, populated }
 }
 
-/// Finds the processes of a start by token, session and cgroup, with their descendants.
+/// Says whether a claim's lock is held. A file system without locks has no witness here.
+pub(crate) fn is_held(claim: &Path) -> bool {
+    files::is_locked(claim).unwrap_or(false)
+}
+
+/// Finds the processes of a start: by token, by session, by the claim that they hold open, in the cgroup, those that
+/// are known, and all their descendants.
 #[must_use]
-pub fn members(start: &Start, session: Option<i32>, cgroup: Option<&Path>) -> Vec<Stat> {
+pub fn members(
+    start: &Start,
+    session: Option<i32>,
+    claim: &Path,
+    cgroup: Option<&Path>,
+    known: &[Identity],
+) -> Vec<Stat> {
     let token = start.token.to_string();
-    let grouped: HashSet<i32> = cgroup
-        .and_then(|path| std::fs::read_to_string(path.join("cgroup.procs")).ok())
-        .map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
-        .unwrap_or_default();
-    let roots: Vec<i32> = proc::everyone()
-        .into_iter()
-        .filter(|pid| {
-            grouped.contains(pid)
-                || session.is_some_and(|session| proc::stat(*pid).is_some_and(|stat| stat.session == session))
-                || proc::variable(*pid, TOKEN_VARIABLE).is_some_and(|value| value == token)
-        })
-        .collect();
+    let mut found: HashSet<i32> = known.iter().filter(|who| who.is_alive()).map(|who| who.pid).collect();
+    if let Some(list) = cgroup.and_then(|path| std::fs::read_to_string(path.join("cgroup.procs")).ok()) {
+        found.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+    }
+    let is_locked = is_held(claim);
+    let is_member = |pid: &i32| {
+        session.is_some_and(|session| proc::stat(*pid).is_some_and(|stat| stat.session == session))
+            || proc::variable(*pid, TOKEN_VARIABLE).is_some_and(|value| value == token)
+            || (is_locked && proc::has_open(*pid, claim))
+    };
+    let own = own_pid();
+    found.extend(proc::everyone().into_iter().filter(|pid| *pid != own).filter(is_member));
+    let mut roots: Vec<i32> = found.into_iter().collect();
+    roots.sort_unstable();
     proc::family(&roots)
 }
 

@@ -28,6 +28,10 @@ pub(crate) struct Attempt {
     pub(crate) ladder: Option<Ladder>,
     pub(crate) act: Option<Act>,
     pub(crate) over: Option<Over>,
+    /// Processes of an adopted program that nothing but the lock they hold tells from others.
+    pub(crate) others: Vec<Identity>,
+    /// Whether it wrote into a pipe or a terminal that broke when its shim died.
+    pub(crate) lost_reader: bool,
     /// When to look again at what sends no signal when it ends.
     pub(crate) look: Boottime,
     pub(crate) looks: u32,
@@ -73,6 +77,7 @@ impl Leader {
 pub(crate) struct Over {
     pub(crate) status: Status,
     pub(crate) at: Wall,
+    pub(crate) up: Boottime,
     pub(crate) ran: Duration,
     pub(crate) usage: Usage,
     pub(crate) witness: Witness,
@@ -99,6 +104,8 @@ impl Attempt {
             ladder: None,
             act: None,
             over: None,
+            others: Vec::new(),
+            lost_reader: false,
             look: Boottime::NEVER,
             looks: 0,
             killing: None,
@@ -109,7 +116,7 @@ impl Attempt {
 
     /// Returns when its time is up.
     pub(crate) fn deadline(&self) -> Boottime {
-        if self.over.is_some() || self.act.is_some() {
+        if self.over.is_some() || self.act.is_some() || self.asking.is_some() {
             return Boottime::NEVER;
         }
         self.watch.limit.map_or(Boottime::NEVER, |limit| self.up.after(limit))
@@ -119,7 +126,9 @@ impl Attempt {
     pub(crate) fn due(&self) -> Boottime {
         let drain =
             self.over.as_ref().filter(|_| !self.capture.is_drained()).map_or(Boottime::NEVER, |over| over.drain);
-        let ladder = self.ladder.as_ref().map_or(Boottime::NEVER, Ladder::due);
+        // A leader that is dead, and whose exit is being asked for, needs no signals.
+        let is_asking = self.asking.is_some() && self.over.is_none();
+        let ladder = self.ladder.as_ref().filter(|_| !is_asking).map_or(Boottime::NEVER, Ladder::due);
         let mailbox = self.mailbox.as_ref().map_or(Boottime::NEVER, Mailbox::due);
         [self.deadline(), drain, ladder, mailbox, self.capture.due(), self.look]
             .into_iter()
@@ -138,12 +147,13 @@ impl Attempt {
     pub(crate) fn exit(&mut self, output: OutputSummary, survivors: Vec<Survivor>) -> Option<Exit> {
         let over = self.over.take()?;
         Some(Exit {
-            start: self.start.clone(),
+            start: self.start,
             status: over.status,
             act: self.act,
             rung: self.ladder.as_ref().map(Ladder::rung),
             began: self.began,
             ended: over.at,
+            ended_up: over.up,
             ran: over.ran,
             usage: over.usage,
             output,

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use super::Shim;
 use super::attempt::{Leader, Over};
+use super::claim;
 use super::kin::identity;
 use super::ladder::Ladder;
 use super::wire::Record;
@@ -20,7 +21,7 @@ use crate::sys::{pidfd, proc};
 /// How long pipes are read that somebody else holds open.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How long the kernel may take to tell the exit of somebody else's child.
-const TELL: Duration = Duration::from_secs(2);
+const TELL: Duration = Duration::from_secs(5);
 /// How long killing may go on before it is told that it does not help.
 const CLING: Duration = Duration::from_secs(10);
 
@@ -48,10 +49,10 @@ impl Shim {
         let Some(attempt) = self.attempts.get_mut(&key) else {
             return;
         };
-        let (now, at) = (Boottime::now(), Wall::now());
+        let (now, at) = (attempt.asking.unwrap_or_else(Boottime::now), Wall::now());
         attempt.capture.read_rest(&mut self.buffer, at);
         let (ran, drain) = (now.since(attempt.up), now.after(DRAIN));
-        attempt.over = Some(Over { status, at, ran, usage, witness, drain, told: false });
+        attempt.over = Some(Over { status, at, up: now, ran, usage, witness, drain, told: false });
     }
 
     /// Writes down that a first process ended and nobody knows how, and goes on to what it left.
@@ -74,7 +75,13 @@ impl Shim {
         }
         if let Some(wait) = pidfd::exit_of(handle) {
             self.poller.remove(handle);
-            self.leader_ended(key, wait.into(), Usage::default(), Witness::Kernel);
+            let status = match Status::from(wait) {
+                Status::Signalled { signal: libc::SIGPIPE, .. } if attempt.lost_reader => {
+                    Status::Interrupted { why: "its shim died, and with it the reader of its output".to_owned() }
+                }
+                status => status,
+            };
+            self.leader_ended(key, status, Usage::default(), Witness::Kernel);
             return self.settle(key);
         }
         // Ended and not reaped: readable for ever, so it is looked at by the clock from here on.
@@ -151,6 +158,7 @@ impl Shim {
     /// Takes the steps that are due.
     fn descend(&mut self, key: u32, now: Boottime) {
         while let Some(attempt) = self.attempts.get_mut(&key)
+            && (attempt.asking.is_none() || attempt.over.is_some())
             && let Some(rung) = attempt.ladder.as_mut().and_then(|ladder| ladder.step(now, &attempt.watch.stop))
         {
             self.perform(key, rung, now);
@@ -170,7 +178,11 @@ impl Shim {
     }
 
     fn ask(&self, key: u32) {
-        if let Some(file) = self.attempts.get(&key).and_then(|attempt| attempt.watch.stop.file.as_ref()) {
+        let Some(attempt) = self.attempts.get(&key) else { return };
+        if let Some(mailbox) = &attempt.mailbox {
+            mailbox.tell_stopping();
+        }
+        if let Some(file) = &attempt.watch.stop.file {
             if let Some(folder) = file.parent() {
                 let _ = std::fs::create_dir_all(folder);
             }
@@ -232,7 +244,7 @@ impl Shim {
             return;
         }
         *told = true;
-        let start = attempt.start.clone();
+        let start = attempt.start;
         let survivors = self.kin(key).iter().map(|stat| witness::survivor(stat, true)).collect();
         self.record(&Record::Clinging { start, survivors });
     }
@@ -250,11 +262,14 @@ impl Shim {
         let Some(over) = &attempt.over else { return };
         let is_drained = attempt.capture.is_drained() || now >= over.drain;
         let stops = attempt.watch.leftovers == Leftovers::Stop;
-        if is_drained && (kin.is_empty() || !stops) {
+        // Somebody whom we cannot see, another user's process for example, may hold on to an adopted program's claim.
+        let is_held =
+            stops && attempt.leader.is_adopted() && witness::is_held(&claim::path(&self.claims, &attempt.start));
+        if is_drained && ((kin.is_empty() && !is_held) || !stops) {
             return self.finish(key, &kin);
         }
         self.tell_leader_ended(key);
-        if !kin.is_empty() && stops {
+        if (!kin.is_empty() || is_held) && stops {
             let Some(attempt) = self.attempts.get_mut(&key) else {
                 return;
             };
@@ -275,7 +290,7 @@ impl Shim {
             return;
         };
         over.told = true;
-        let record = Record::LeaderEnded { start: attempt.start.clone(), at: over.at, status: over.status.clone() };
+        let record = Record::LeaderEnded { start: attempt.start, at: over.at, status: over.status.clone() };
         self.record(&record);
     }
 
@@ -291,7 +306,7 @@ impl Shim {
             let mut notices = mailbox.read(&mut attempt.said, Boottime::now());
             notices.extend(mailbox.take_rest());
             for notice in notices {
-                let start = attempt.start.clone();
+                let start = attempt.start;
                 self.journal.append(&Record::Notified { start, at, notice });
             }
         }

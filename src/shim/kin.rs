@@ -5,6 +5,7 @@
 //! then by the claim that they hold open; one that has shaken off all three belongs to the only program there is, or
 //! cannot be told.
 
+use super::cgroup::Cgroup;
 use super::{Shim, claim};
 use crate::exec::{Survivor, witness};
 use crate::launch::Start;
@@ -70,7 +71,9 @@ impl Shim {
         };
         let session = attempt.leader.session();
         if attempt.leader.is_adopted() {
-            return witness::members(&attempt.start, session, attempt.cgroup.as_ref().map(super::cgroup::Cgroup::path));
+            let group = attempt.cgroup.as_ref().map(Cgroup::path);
+            let claim = claim::path(&self.claims, &attempt.start);
+            return witness::members(&attempt.start, session, &claim, group, &attempt.others);
         }
         let mut roots: Vec<i32> = session.filter(|_| attempt.over.is_none()).into_iter().collect();
         let orphans = self.orphans.iter().filter(|(_, owner)| **owner == Owner::Attempt(key));

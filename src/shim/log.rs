@@ -81,7 +81,7 @@ impl LogWriter {
         let theirs = File::options().append(true).create(true).mode(0o600).open(&path)?;
         let ours = File::options().read(true).write(true).open(&path)?;
         self.size = ours.metadata()?.len();
-        self.files = Some(Files { bytes: ours, index: Index::open(&self.output) });
+        self.files = Some(Files { bytes: ours, index: Index::open(&self.output, false) });
         Ok(theirs)
     }
 
@@ -89,7 +89,7 @@ impl LogWriter {
     pub(crate) fn take_over(output: Output) -> Self {
         let mut this = Self::new(output);
         if let Ok(bytes) = File::options().read(true).write(true).open(bytes_path(&this.output.base)) {
-            this.files = Some(Files { bytes, index: Index::open(&this.output) });
+            this.files = Some(Files { bytes, index: Index::open(&this.output, false) });
             this.sample(Wall::now());
         }
         this
@@ -139,7 +139,7 @@ impl LogWriter {
             }
             other => other?,
         };
-        Ok(Files { bytes, index: Index::open(&self.output) })
+        Ok(Files { bytes, index: Index::open(&self.output, true) })
     }
 
     fn note(&mut self, chunk: Chunk) {
@@ -258,9 +258,9 @@ struct Index {
 }
 
 impl Index {
-    fn open(output: &Output) -> Option<Self> {
+    fn open(output: &Output, is_new: bool) -> Option<Self> {
         let path = index_path(&output.base);
-        let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).ok()?;
+        let file = File::options().read(true).write(true).create(true).truncate(is_new).mode(0o600).open(path).ok()?;
         let entries = file.metadata().ok()?.len() / ENTRY_BYTES as u64;
         let many = (output.cap_bytes / 8 / ENTRY_BYTES as u64).max(1024);
         Some(Self { file, entries, open: None, hole: None, many })

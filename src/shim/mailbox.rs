@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use crate::exec::{Notice, Said};
+use crate::journal::Told;
 use crate::sys::socket;
 use crate::sys::time::Boottime;
 
@@ -14,6 +15,9 @@ use crate::sys::time::Boottime;
 const GAUGE: Duration = Duration::from_secs(1);
 /// The words of one attempt that are written down; more are counted.
 const MANY: u64 = 10_000;
+
+/// The senders that are told when their program is to end.
+const PEERS: usize = 16;
 
 /// One program's socket. Its file goes when it goes.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(crate) struct Mailbox {
     due: Boottime,
     last: Boottime,
     written: u64,
+    /// Who has written from an address of its own.
+    peers: Vec<socket::Address>,
 }
 
 impl Mailbox {
@@ -38,7 +44,15 @@ impl Mailbox {
         } else {
             format!("/proc/{}/fd/{folder_fd}/{name}", crate::sys::process::own_pid())
         };
-        let this = Self { socket, path, held: Vec::new(), due: Boottime::NEVER, last: Boottime(0), written: 0 };
+        let this = Self {
+            socket,
+            path,
+            held: Vec::new(),
+            due: Boottime::NEVER,
+            last: Boottime(0),
+            written: 0,
+            peers: Vec::new(),
+        };
         Ok((this, address))
     }
 
@@ -48,15 +62,21 @@ impl Mailbox {
         let mut out = Vec::new();
         // Bounded, so that a program that never stops talking does not keep the shim from everything else.
         for _ in 0..256 {
-            let Some((count, sender)) = socket::receive(&self.socket, &mut buffer) else {
+            let Some(received) = socket::receive(&self.socket, &mut buffer) else {
                 break;
             };
             let own = socket::own_user();
-            if !sender.is_some_and(|sender| sender.user == own || sender.user == 0) {
+            if !received.sender.is_some_and(|sender| sender.user == own || sender.user == 0) {
                 said.dropped += 1;
                 continue;
             }
-            for notice in Notice::read(&buffer[..count]) {
+            if let Some(from) = received.from
+                && self.peers.len() < PEERS
+                && !self.peers.contains(&from)
+            {
+                self.peers.push(from);
+            }
+            for notice in Notice::read(&buffer[..received.bytes]) {
                 said.hear(&notice);
                 self.sort(notice, said, now, &mut out);
             }
@@ -66,9 +86,16 @@ impl Mailbox {
     }
 
     fn sort(&mut self, notice: Notice, said: &mut Said, now: Boottime, out: &mut Vec<Notice>) {
+        if matches!(notice, Notice::Total(_)) {
+            // It travels with every step from now on.
+            return;
+        }
         if notice.is_a_gauge() {
-            self.held.retain(|held| std::mem::discriminant(held) != std::mem::discriminant(&notice));
-            self.held.push(notice);
+            self.held.retain(|held| !held.is_like(&notice));
+            self.held.push(match notice {
+                Notice::Told(Told::Step { at, of }) => Notice::Told(Told::Step { at, of: of.or(said.total) }),
+                other => other,
+            });
             if self.due == Boottime::NEVER {
                 self.due = self.last.after(GAUGE).max(now);
             }
@@ -78,6 +105,11 @@ impl Mailbox {
         } else {
             said.dropped += 1;
         }
+    }
+
+    /// Tells everyone who has an address that the program is to end.
+    pub(crate) fn tell_stopping(&self) {
+        self.peers.iter().for_each(|peer| socket::answer(&self.socket, peer, b"STOPPING=1"));
     }
 
     /// Returns when [`Mailbox::take_due`] is due.

@@ -62,6 +62,9 @@ pub struct Adopt {
     pub leader: Option<Identity>,
     /// The session that the first process made.
     pub session: Option<i32>,
+    /// Other processes that are known to be its own, by the lock that they hold.
+    #[serde(default)]
+    pub others: Vec<Identity>,
     /// When it started.
     pub began: Option<Wall>,
     /// The same on the boot clock, from which its time counts.

@@ -271,7 +271,9 @@ impl Memory {
                 self.ticks.put((job.to_owned(), *due), ());
                 self.job(job, |job| job.evaluated = job.evaluated.max(Some(*due)));
             }
-            JobHappened::Evaluated { until, .. } => self.job(job, |job| job.evaluated = job.evaluated.max(Some(*until))),
+            JobHappened::Evaluated { until, .. } => {
+                self.job(job, |job| job.evaluated = job.evaluated.max(Some(*until)))
+            }
             JobHappened::Ended { success } => self.job(job, |job| {
                 job.ended = job.ended.max(Some(at));
                 if *success {
@@ -310,7 +312,9 @@ impl Row {
     fn change(&mut self, run: RunId, change: &Change<'_>) -> Result<(), StoreError> {
         match change {
             // Numbers follow one another and only a running attempt ends: `follow` has seen to both.
-            Change::Nothing | Change::AttemptBegins { .. } | Change::AttemptStarted { .. } | Change::AttemptEnds(_) => Ok(()),
+            Change::Nothing | Change::AttemptBegins { .. } | Change::AttemptStarted { .. } | Change::AttemptEnds(_) => {
+                Ok(())
+            }
             Change::FinalizerBegins { piece, .. } => {
                 if self.finalizers.iter().any(|(known, _)| known == piece) {
                     return Err(StoreError::Conflict(format!("run {run} begins finalizer {piece} twice")));
@@ -320,7 +324,9 @@ impl Row {
             }
             Change::FinalizerEnds { piece, .. } => {
                 let Some((_, ended @ false)) = self.finalizers.iter_mut().find(|(known, _)| known == piece) else {
-                    return Err(StoreError::Conflict(format!("run {run} has an end of finalizer {piece}, which does not run")));
+                    return Err(StoreError::Conflict(format!(
+                        "run {run} has an end of finalizer {piece}, which does not run"
+                    )));
                 };
                 *ended = true;
                 Ok(())

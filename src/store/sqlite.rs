@@ -26,16 +26,21 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use steadfast_retry::{Ending, Moment};
 
+use crate::failpoint;
 use crate::ids::{Digest, RunId};
 use crate::journal::Opening;
 
 use super::standing::ending_of;
 use super::{Batch, Place, Queued, Recovered, Store, StoreError};
 use append::Pen;
-use fault::unreadable;
 
+pub(super) use append::word_of;
+pub(super) use fault::unreadable;
 pub use keep::{Check, Info, Keep, Pruned, Verified};
+pub(super) use keep::{back_up, info, read_only, verify};
 pub use lock::is_locked;
+pub(super) use recover::entry_of_run;
+pub(super) use value::{Whole, moment};
 
 /// The name of the file in a state folder.
 pub(super) const FILE: &str = "store.db";
@@ -81,8 +86,14 @@ impl Sqlite {
         migrate::version(&connection)?;
         set_up(&connection)?;
         migrate::migrate(&mut connection, birth)?;
-        let mut store =
-            Self { connection, path, warnings: doubt.into_iter().collect(), unclean: false, unsynced: None, _lock: lock };
+        let mut store = Self {
+            connection,
+            path,
+            warnings: doubt.into_iter().collect(),
+            unclean: false,
+            unsynced: None,
+            _lock: lock,
+        };
         store.unclean = store.recall("clean")?.as_deref() == Some("0");
         if store.unclean && store.bytes()? <= CHECKED_AT_ONCE {
             keep::quick_check(&store.connection)?;
@@ -130,8 +141,7 @@ impl Sqlite {
     }
 
     fn bytes(&self) -> Result<u64, StoreError> {
-        let bytes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
-        keep::whole(&self.connection, bytes)
+        keep::whole(&self.connection, BYTES)
     }
 
     fn trust(&self) -> Result<(), StoreError> {
@@ -153,9 +163,9 @@ impl Sqlite {
             }
         }
         pen.finish()?;
-        pass("store::commit::before")?;
+        failpoint!("store::commit::before", io).map_err(interfered)?;
         rows.commit()?;
-        pass("store::commit::after")
+        failpoint!("store::commit::after", io).map_err(interfered)
     }
 
     /// Remembers an `fsync` that failed: the pages may be marked clean although they never reached the disk, so a later
@@ -167,6 +177,9 @@ impl Sqlite {
         result
     }
 }
+
+/// Asks how large the file is.
+const BYTES: &str = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
 
 /// A store that is no larger is checked before it is used after an unclean stop; that takes some ten milliseconds.
 const CHECKED_AT_ONCE: u64 = 8 << 20;
@@ -184,6 +197,8 @@ fn set_up(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     // The writer checkpoints while it rests; this is for the times when it never does.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    // 4 MiB, which a rest gives back: the changed pages of a usual group stay in memory until the commit.
+    connection.pragma_update(None, "cache_size", -4096)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
@@ -226,9 +241,7 @@ impl Store for Sqlite {
     }
 
     fn document(&mut self, digest: Digest) -> Result<String, StoreError> {
-        let mut select = self.connection.prepare_cached("SELECT body FROM documents WHERE digest = ?1")?;
-        let body = select.query_row([digest], |row| row.get(0)).optional()?;
-        body.ok_or_else(|| StoreError::Missing(format!("document {digest}")))
+        document(&self.connection, digest)
     }
 
     fn begun_points(&mut self, job: &str, definition: Digest) -> Result<Vec<Option<u32>>, StoreError> {
@@ -253,7 +266,14 @@ impl Store for Sqlite {
     }
 }
 
-/// A place where a test may interfere.
-fn pass(_name: &'static str) -> Result<(), StoreError> {
-    Ok(())
+/// What a failpoint says, as the disk would have said it.
+fn interfered(error: std::io::Error) -> StoreError {
+    StoreError::Io(error.to_string())
+}
+
+/// Reads a document.
+pub(super) fn document(rows: &Connection, digest: Digest) -> Result<String, StoreError> {
+    let mut select = rows.prepare_cached("SELECT body FROM documents WHERE digest = ?1")?;
+    let body = select.query_row([digest], |row| row.get(0)).optional()?;
+    body.ok_or_else(|| StoreError::Missing(format!("document {digest}")))
 }

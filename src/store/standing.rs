@@ -5,7 +5,9 @@ use crate::ids::{Piece, RunId, Token};
 use crate::journal::{End, FinalizerResult, Happened, Opening, Start, Step, Sweep};
 
 /// Where a run stands, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// It waits for its first attempt.
@@ -89,7 +91,9 @@ pub(super) struct Ends<'a> {
 }
 
 /// How an attempt ended, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// The work is done.
@@ -188,7 +192,7 @@ impl Standing {
                 if !decided && !skipped {
                     return refuse(&format!("is closed as {ending}"));
                 }
-                (next.state, next.ending, next.due) = (State::Closed, Some(*ending), None);
+                (next.state, next.ending, next.due, next.held) = (State::Closed, Some(*ending), None, false);
                 Change::Nothing
             }
             Happened::Started { piece: Piece::Finalizer { .. }, .. }

@@ -7,6 +7,8 @@ mod keep;
 mod play;
 mod random;
 mod schema;
+mod speed;
+mod view;
 mod words;
 
 use std::path::Path;

@@ -60,7 +60,14 @@ impl<'c> Pen<'c> {
         }
     }
 
-    fn line(&self, at: Moment, run: Option<RunId>, job: Option<&str>, kind: &str, body: &str) -> Result<i64, StoreError> {
+    fn line(
+        &self,
+        at: Moment,
+        run: Option<RunId>,
+        job: Option<&str>,
+        kind: &str,
+        body: &str,
+    ) -> Result<i64, StoreError> {
         let insert = "INSERT INTO journal (at, run, job, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)";
         Ok(self.rows.prepare_cached(insert)?.insert(params![at.as_nanos().cast_signed(), run, job, kind, body])?)
     }
@@ -96,7 +103,12 @@ impl<'c> Pen<'c> {
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 'queued')";
         let retry_of = match opening.trigger {
             Trigger::Retry { of } => Some(of),
-            Trigger::Asked | Trigger::Pending | Trigger::Schedule { .. } | Trigger::After { .. } | Trigger::Skipped { .. } | Trigger::Terminal => None,
+            Trigger::Asked
+            | Trigger::Pending
+            | Trigger::Schedule { .. }
+            | Trigger::After { .. }
+            | Trigger::Skipped { .. }
+            | Trigger::Terminal => None,
         };
         self.rows.prepare_cached(insert)?.execute(params![
             run,
@@ -132,7 +144,14 @@ impl<'c> Pen<'c> {
         }
     }
 
-    fn move_run(&self, at: Moment, run: RunId, before: &Standing, after: &Standing, step: Option<i64>) -> Result<(), StoreError> {
+    fn move_run(
+        &self,
+        at: Moment,
+        run: RunId,
+        before: &Standing,
+        after: &Standing,
+        step: Option<i64>,
+    ) -> Result<(), StoreError> {
         let update = "UPDATE runs SET state = ?2, held = ?3, attempts = ?4, due_at = ?5, class = ?6, ending = ?7, \
                       began_at = coalesce(began_at, ?8), closed_at = ?9, step_seq = coalesce(?10, step_seq) WHERE id = ?1";
         let began = (before.attempts == 0 && after.attempts > 0).then(|| nanos(at));
@@ -157,7 +176,8 @@ impl<'c> Pen<'c> {
         match change {
             Change::Nothing => {}
             Change::AttemptBegins { number, start } => {
-                let insert = "INSERT INTO attempts (run, number, token, state, began_at) VALUES (?1, ?2, ?3, 'running', ?4)";
+                let insert =
+                    "INSERT INTO attempts (run, number, token, state, began_at) VALUES (?1, ?2, ?3, 'running', ?4)";
                 self.rows.prepare_cached(insert)?.execute(params![id, number.get(), start.token, at])?;
             }
             Change::AttemptStarted { number, pid } => {
@@ -181,7 +201,9 @@ impl<'c> Pen<'c> {
                 let update = "UPDATE finalizers SET result = ?3, ended_at = ?4 WHERE run = ?1 AND piece = ?2";
                 let row = params![id, piece.to_string(), result_word(*result), at];
                 if self.rows.prepare_cached(update)?.execute(row)? != 1 {
-                    return Err(StoreError::Conflict(format!("run {run} has an end of finalizer {piece}, which never began")));
+                    return Err(StoreError::Conflict(format!(
+                        "run {run} has an end of finalizer {piece}, which never began"
+                    )));
                 }
             }
         }
@@ -207,7 +229,9 @@ impl<'c> Pen<'c> {
                     TickFate::Overlapped => None,
                 };
                 // A clock that was set back lets a due time come twice; the first is the one that is kept.
-                self.rows.prepare_cached("INSERT OR IGNORE INTO ticks (job, due, run) VALUES (?1, ?2, ?3)")?.execute(params![job, due, run])?;
+                self.rows
+                    .prepare_cached("INSERT OR IGNORE INTO ticks (job, due, run) VALUES (?1, ?2, ?3)")?
+                    .execute(params![job, due, run])?;
                 self.tally.evaluated(job, *due);
             }
             JobHappened::Evaluated { until, .. } => self.tally.evaluated(job, *until),
@@ -231,7 +255,8 @@ impl<'c> Pen<'c> {
 }
 
 pub(super) fn remember(rows: &rusqlite::Connection, name: &str, value: &str) -> Result<(), StoreError> {
-    let upsert = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    let upsert =
+        "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     rows.prepare_cached(upsert)?.execute((name, value))?;
     Ok(())
 }
@@ -268,7 +293,7 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
 }
 
 /// Names what opened a run.
-pub(super) const fn word_of(trigger: &Trigger) -> &'static str {
+pub(in crate::store) const fn word_of(trigger: &Trigger) -> &'static str {
     match trigger {
         Trigger::Asked => "asked",
         Trigger::Pending => "pending",

@@ -61,6 +61,6 @@ fn of_unknown(code: i32, text: String) -> StoreError {
 }
 
 /// A line of the journal or a document that cannot be understood.
-pub(super) fn unreadable(what: &str, error: impl std::fmt::Display) -> StoreError {
+pub(in crate::store) fn unreadable(what: &str, error: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("{what}: {error}"))
 }

@@ -115,21 +115,7 @@ impl Sqlite {
     ///
     /// Returns [`StoreError`] if it cannot be read.
     pub fn info(&self) -> Result<Info, StoreError> {
-        let rows = &self.connection;
-        let free = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size";
-        let mut counts = rows.prepare_cached("SELECT word, sum(n) FROM counts GROUP BY word HAVING sum(n) > 0 ORDER BY word")?;
-        let runs = counts.query_map((), |row| Ok((row.get(0)?, row.get::<_, Whole>(1)?.0)))?.collect::<Result<_, _>>()?;
-        let log = self.path.with_extension("db-wal");
-        Ok(Info {
-            store: self.recall("store")?.unwrap_or_default(),
-            version: migrate::version(rows)?,
-            bytes: self.bytes()?,
-            free_bytes: whole(rows, free)?,
-            log_bytes: std::fs::metadata(log).map_or(0, |file| file.len()),
-            entries: whole(rows, "SELECT count(*) FROM journal")?,
-            runs,
-            engine: rusqlite::version().to_owned(),
-        })
+        info(&self.connection, &self.path)
     }
 
     /// Writes a copy of the store as it is now, while work goes on.
@@ -184,7 +170,8 @@ impl Sqlite {
                                       AND runs.id IN (jobs.newest, jobs.newest_success, jobs.newest_ended)) \
                       AND NOT EXISTS (SELECT 1 FROM sweeps WHERE sweeps.first = runs.sweep AND sweeps.open > 0) LIMIT 256";
         let chosen = rows.execute(choose, params![nanos(since), floor])?;
-        let lines = "DELETE FROM journal WHERE run IN (SELECT run FROM doomed) AND seq < (SELECT max(seq) FROM journal)";
+        let lines =
+            "DELETE FROM journal WHERE run IN (SELECT run FROM doomed) AND seq < (SELECT max(seq) FROM journal)";
         pruned.entries += rows.execute(lines, ())? as u64;
         let uncount = "UPDATE counts SET n = n - (SELECT count(*) FROM runs JOIN doomed ON doomed.run = runs.id \
                        WHERE runs.job = counts.job AND runs.ending = counts.word) \
@@ -208,10 +195,14 @@ impl Sqlite {
     fn prune_loose(&mut self, since: Moment, pruned: &mut Pruned) -> Result<(), StoreError> {
         let rows = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let at = nanos(since);
-        let unused = "DELETE FROM documents WHERE digest NOT IN (SELECT definition FROM runs UNION SELECT classes FROM runs)";
+        let unused =
+            "DELETE FROM documents WHERE digest NOT IN (SELECT definition FROM runs UNION SELECT classes FROM runs)";
         pruned.documents += rows.execute(unused, ())? as u64;
         rows.execute("DELETE FROM points WHERE definition NOT IN (SELECT digest FROM documents)", ())?;
-        rows.execute("DELETE FROM ticks WHERE due < ?1 AND due < (SELECT evaluated FROM jobs WHERE name = ticks.job)", [at])?;
+        rows.execute(
+            "DELETE FROM ticks WHERE due < ?1 AND due < (SELECT evaluated FROM jobs WHERE name = ticks.job)",
+            [at],
+        )?;
         rows.execute("DELETE FROM shims WHERE at < ?1", [at])?;
         rows.execute("DELETE FROM counts WHERE n = 0", ())?;
         rows.execute("DELETE FROM sweeps WHERE open = 0 AND first NOT IN (SELECT newest_sweep FROM jobs WHERE newest_sweep NOT NULL)", ())?;
@@ -223,6 +214,24 @@ impl Sqlite {
     }
 }
 
+/// Gathers the figures of the store that a connection reads.
+pub(in crate::store) fn info(rows: &Connection, path: &Path) -> Result<Info, StoreError> {
+    let free = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size";
+    let mut counts =
+        rows.prepare_cached("SELECT word, sum(n) FROM counts GROUP BY word HAVING sum(n) > 0 ORDER BY word")?;
+    let runs = counts.query_map((), |row| Ok((row.get(0)?, row.get::<_, Whole>(1)?.0)))?.collect::<Result<_, _>>()?;
+    Ok(Info {
+        store: rows.query_row("SELECT value FROM meta WHERE name = 'store'", (), |row| row.get(0))?,
+        version: migrate::version(rows)?,
+        bytes: whole(rows, super::BYTES)?,
+        free_bytes: whole(rows, free)?,
+        log_bytes: std::fs::metadata(path.with_extension("db-wal")).map_or(0, |file| file.len()),
+        entries: whole(rows, "SELECT count(*) FROM journal")?,
+        runs,
+        engine: rusqlite::version().to_owned(),
+    })
+}
+
 pub(super) fn whole(rows: &Connection, question: &str) -> Result<u64, StoreError> {
     Ok(rows.query_row(question, (), |row| row.get::<_, Whole>(0))?.0)
 }
@@ -230,7 +239,10 @@ pub(super) fn whole(rows: &Connection, question: &str) -> Result<u64, StoreError
 /// Writes a copy of the store that a connection reads.
 pub(in crate::store) fn back_up(rows: &Connection, to: &Path) -> Result<(), StoreError> {
     if to.exists() {
-        return Err(StoreError::Conflict(format!("{} is there already\nhelp: give the name of a new file", to.display())));
+        return Err(StoreError::Conflict(format!(
+            "{} is there already\nhelp: give the name of a new file",
+            to.display()
+        )));
     }
     let Some(name) = to.to_str() else {
         return Err(StoreError::Conflict(format!("{} is no name in UTF-8", to.display())));
@@ -253,7 +265,13 @@ pub(in crate::store) fn verify(rows: &Connection) -> Result<Verified, StoreError
     let found = check.query_map((), |row| row.get::<_, String>(0))?;
     verified.wrong.extend(found.collect::<Result<Vec<_>, _>>()?.into_iter().filter(|line| line != "ok"));
     let mut references = rows.prepare("PRAGMA foreign_key_check")?;
-    let loose = references.query_map((), |row| Ok(format!("a row of {} refers to a row of {} that is not there", row.get::<_, String>(0)?, row.get::<_, String>(2)?)))?;
+    let loose = references.query_map((), |row| {
+        Ok(format!(
+            "a row of {} refers to a row of {} that is not there",
+            row.get::<_, String>(0)?,
+            row.get::<_, String>(2)?
+        ))
+    })?;
     verified.wrong.extend(loose.collect::<Result<Vec<_>, _>>()?);
     for (query, meaning) in QUERIES {
         let mut statement = rows.prepare(query)?;
@@ -336,7 +354,9 @@ fn verify_runs(rows: &Connection, verified: &mut Verified) -> Result<(), StoreEr
         let entry = recover::entry_of_run(run, line.get(1)?, body);
         let standing = match (current.take(), entry) {
             (_, Err(error)) => Some(Err(error.to_string())),
-            (None, Ok(Entry { about: About::Run(_, Happened::Opened(opening)), .. })) => Some(Ok(Standing::opened(&opening))),
+            (None, Ok(Entry { about: About::Run(_, Happened::Opened(opening)), .. })) => {
+                Some(Ok(Standing::opened(&opening)))
+            }
             (None, Ok(Entry { about: About::Run(_, Happened::Late { .. }), .. })) => None,
             (None, Ok(_)) => Some(Err("the first line does not open it".to_owned())),
             (Some((_, Ok(standing))), Ok(Entry { about: About::Run(_, happened), .. })) => {
@@ -370,7 +390,10 @@ fn settle(
             });
             let expected = (Some(standing.state), standing.held, standing.attempts, standing.ending, standing.class);
             if rusqlite::OptionalExtension::optional(row)?.is_some_and(|row| row != expected) {
-                verified.wrong.push(format!("run {run} is not where its journal leads: it should be {}", standing.state.as_str()));
+                verified.wrong.push(format!(
+                    "run {run} is not where its journal leads: it should be {}",
+                    standing.state.as_str()
+                ));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::failpoint;
 use crate::store::{Birth, StoreError};
 
 /// What stands in the file's header: `sfst`.
@@ -24,7 +25,11 @@ pub(super) fn migrate(connection: &mut Connection, birth: Birth) -> Result<(), S
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         step.execute_batch(STEPS[found as usize])?;
         if found == 0 {
-            let values = [("store", format!("{:032x}", birth.store)), ("created", birth.at.as_nanos().to_string()), ("clean", "1".to_owned())];
+            let values = [
+                ("store", format!("{:032x}", birth.store)),
+                ("created", birth.at.as_nanos().to_string()),
+                ("clean", "1".to_owned()),
+            ];
             for (name, value) in values {
                 step.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", (name, value))?;
             }
@@ -32,8 +37,9 @@ pub(super) fn migrate(connection: &mut Connection, birth: Birth) -> Result<(), S
         }
         found += 1;
         step.pragma_update(None, "user_version", found)?;
-        super::pass("store::migrate::before")?;
+        failpoint!("store::migrate::before", io).map_err(super::interfered)?;
         step.commit()?;
+        failpoint!("store::migrate::after", io).map_err(super::interfered)?;
     }
     Ok(())
 }

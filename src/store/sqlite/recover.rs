@@ -20,7 +20,9 @@ pub(super) fn recover(rows: &Connection) -> Result<Recovered, StoreError> {
         newest_run: newest_run.map_or(0, |run| run.0),
         begun: begun(rows)?,
         held: held(rows)?,
-        lanes: all(rows, "SELECT name, queued FROM lanes WHERE queued > 0 ORDER BY name", |row| Ok((row.get(0)?, row.get::<_, Whole>(1)?.0)))?,
+        lanes: all(rows, "SELECT name, queued FROM lanes WHERE queued > 0 ORDER BY name", |row| {
+            Ok((row.get(0)?, row.get::<_, Whole>(1)?.0))
+        })?,
         jobs: jobs(rows)?,
         sweeps: all(rows, "SELECT first, size, succeeded, failed FROM sweeps WHERE open > 0 ORDER BY first", sweep_of)?,
         marks: all(rows, "SELECT id, offset FROM shims ORDER BY id", mark_of)?,
@@ -40,7 +42,11 @@ fn begun(rows: &Connection) -> Result<Vec<Begun>, StoreError> {
     let mut begun: Vec<Begun> = Vec::new();
     while let Some(line) = lines.next()? {
         let run = line.get(0)?;
-        let entry = entry_of_run(run, line.get(1)?, line.get_ref(2)?.as_str().map_err(|error| unreadable("the journal", error))?)?;
+        let entry = entry_of_run(
+            run,
+            line.get(1)?,
+            line.get_ref(2)?.as_str().map_err(|error| unreadable("the journal", error))?,
+        )?;
         match begun.last_mut() {
             Some(last) if last.run == run => last.entries.push(entry),
             Some(_) | None => begun.push(Begun { run, entries: vec![entry] }),
@@ -58,7 +64,12 @@ fn held(rows: &Connection) -> Result<Vec<Queued>, StoreError> {
 }
 
 /// Reads the next waiting runs of a lane behind a place.
-pub(super) fn queued(rows: &Connection, lane: &str, behind: Option<Place>, most: usize) -> Result<Vec<Queued>, StoreError> {
+pub(super) fn queued(
+    rows: &Connection,
+    lane: &str,
+    behind: Option<Place>,
+    most: usize,
+) -> Result<Vec<Queued>, StoreError> {
     // Two walks along one index, because one condition over both columns would not use it.
     let select = |condition: &str| {
         format!(
@@ -138,7 +149,11 @@ fn word(rows: &Connection, name: &str) -> Result<Option<String>, StoreError> {
     Ok(rows.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)).optional()?)
 }
 
-fn all<T>(rows: &Connection, select: &str, read: impl Fn(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
+fn all<T>(
+    rows: &Connection,
+    select: &str,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
     let mut select = rows.prepare_cached(select)?;
     let found = select.query_map((), |row| read(row))?;
     Ok(found.collect::<Result<_, _>>()?)

@@ -177,7 +177,8 @@ fn write_counts(
     // The row is made first, because a fall below zero is to be refused where the sum stands, not where it is handed in.
     for ((job, word), change) in counts.iter().filter(|(_, change)| **change != 0) {
         rows.prepare_cached("INSERT OR IGNORE INTO counts (job, word, n) VALUES (?1, ?2, 0)")?.execute((job, word))?;
-        rows.prepare_cached("UPDATE counts SET n = n + ?3 WHERE job = ?1 AND word = ?2")?.execute((job, word, change))?;
+        rows.prepare_cached("UPDATE counts SET n = n + ?3 WHERE job = ?1 AND word = ?2")?
+            .execute((job, word, change))?;
     }
     for (lane, change) in lanes.iter().filter(|(_, change)| **change != 0) {
         rows.prepare_cached("INSERT OR IGNORE INTO lanes (name, queued) VALUES (?1, 0)")?.execute([lane])?;
@@ -199,7 +200,16 @@ fn write_job(rows: &Transaction<'_>, name: &str, job: &Job) -> Result<(), StoreE
     let at = |moment: Option<Moment>| moment.map(nanos);
     let (opened, succeeded, ended) = (at(job.opened_at), at(job.succeeded_at), at(job.ended_at));
     let row = params![
-        name, job.queued, job.held, job.evaluated, job.newest, job.success, job.ended, opened, succeeded, ended
+        name,
+        job.queued,
+        job.held,
+        job.evaluated,
+        job.newest,
+        job.success,
+        job.ended,
+        opened,
+        succeeded,
+        ended
     ];
     rows.prepare_cached(update)?.execute(row)?;
     Ok(())

@@ -61,7 +61,7 @@ macro_rules! bytes {
 
 bytes!(Digest(u128));
 bytes!(Token(u128));
-bytes!(ShimId(u128));
+bytes!(ShimId(u64));
 
 /// Returns a moment for a column that is compared; the last quarter of its range, from the year 2262, becomes one moment.
 pub(in crate::store) fn nanos(at: Moment) -> i64 {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use steadfast::exec::{Exit, Fate, Hands, Report, Site, Status};
 use steadfast::ids::ShimId;
-use steadfast::ids::{RunId, Token};
+use steadfast::ids::{Piece, RunId, Token};
 use steadfast::journal::Mark;
-use steadfast::launch::{Expected, Launch, Leftovers, Output, ResourceLimits, ShimKind, Start, StopLadder, Watch};
+use steadfast::launch::Expected;
+use steadfast::launch::{Launch, Leftovers, Output, ResourceLimits, ShimKind, Start, StopLadder, Watch};
 use steadfast::sys::process::{BootId, Identity};
 use steadfast_retry::AttemptNo;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -23,6 +24,10 @@ pub(super) struct House {
     marks: HashMap<ShimId, u64>,
     runs: u64,
     expected: Vec<Expected>,
+    /// What shims find in their environment.
+    pub(super) environment: Vec<(String, String)>,
+    /// The boot that the next daemon believes in.
+    pub(super) boot: BootId,
 }
 
 struct Daemon {
@@ -40,7 +45,15 @@ impl House {
     /// Makes a house under a name, to have a long path.
     pub(super) fn with_prefix(prefix: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(prefix).tempdir().unwrap();
-        let mut house = Self { folder, daemon: None, marks: HashMap::new(), runs: 0, expected: Vec::new() };
+        let mut house = Self {
+            folder,
+            daemon: None,
+            marks: HashMap::new(),
+            runs: 0,
+            expected: Vec::new(),
+            environment: Vec::new(),
+            boot: BootId::current().unwrap(),
+        };
         house.restart();
         house
     }
@@ -67,7 +80,8 @@ impl House {
         let site = Site {
             folder: self.shims(),
             program: PathBuf::from(env!("CARGO_BIN_EXE_steadfast")),
-            boot: BootId::current().unwrap(),
+            environment: self.environment.clone(),
+            boot: self.boot.clone(),
             marks: self.marks.clone(),
         };
         let inside = runtime.enter();
@@ -80,8 +94,8 @@ impl House {
     /// Makes a launch of a command, with a path and nothing else in its environment.
     pub(super) fn launch(&mut self, argv: &[&str]) -> Launch {
         self.runs += 1;
-        let token = Token(u128::from(self.runs) << 64 | u128::from(std::process::id()) << 96 | 0xabcd);
-        let start = Start::of_attempt(RunId(self.runs), AttemptNo::FIRST, token);
+        let token = Token(u128::from(steadfast::clock::random_bits()) << 64 | u128::from(self.runs));
+        let start = Start { run: RunId(self.runs), piece: Piece::Attempt(AttemptNo::FIRST), token };
         let base = self.folder.path().join("logs").join(format!("{}-1", self.runs));
         let stop =
             StopLadder { leader: Duration::from_millis(300), all: Duration::from_millis(300), ..StopLadder::default() };
@@ -105,9 +119,9 @@ impl House {
 
     /// Launches, and expects it from then on.
     pub(super) fn begin(&mut self, launch: Launch) -> Start {
-        let start = launch.start.clone();
+        let start = launch.start;
         let (watch, output) = (launch.watch.clone(), launch.output.clone());
-        self.expected.push(Expected { start: start.clone(), watch, output });
+        self.expected.push(Expected { start, watch, output });
         self.hands().launch(launch);
         start
     }
@@ -154,6 +168,12 @@ impl House {
         *known = mark.offset.max(*known);
         self.expected.retain(|expected| expected.start != *start);
         self.hands().acknowledge(start, mark);
+    }
+
+    /// Has the store expect a start that was never launched from here.
+    pub(super) fn expect(&mut self, start: &Start) {
+        let launch = self.launch(&[]);
+        self.expected.push(Expected { start: *start, watch: launch.watch, output: launch.output });
     }
 
     /// Forgets that a start was ever made.

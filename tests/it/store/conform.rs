@@ -122,7 +122,8 @@ fn nothing_follows_the_closing() {
 fn a_late_report_is_kept_even_about_a_closed_run_or_none_at_all() {
     each(|store| {
         write(store, good_life(1, "crawl")).unwrap();
-        write(store, [Run::new(1).is_reported_late(mark(8, 100)), Run::new(77).is_reported_late(mark(8, 200))]).unwrap();
+        write(store, [Run::new(1).is_reported_late(mark(8, 100)), Run::new(77).is_reported_late(mark(8, 200))])
+            .unwrap();
         assert_eq!(store.recover().unwrap().marks, [(ShimId(8), 200)]);
     });
 }
@@ -176,7 +177,11 @@ fn a_due_time_that_comes_twice_because_a_clock_was_set_back_is_kept_once() {
         write(store, [Run::new(1).opened("crawl"), ticked("crawl", 500, TickFate::Opened(RunId(1)))]).unwrap();
         write(store, [Run::new(2).opened("crawl"), ticked("crawl", 500, TickFate::Opened(RunId(2)))]).unwrap();
         write(store, [ticked("crawl", 600, TickFate::Overlapped), ticked("index", 500, TickFate::Overlapped)]).unwrap();
-        assert_eq!(store.recover().unwrap().jobs[0].evaluated, Some(600), "a tick says up to where the schedule was evaluated");
+        assert_eq!(
+            store.recover().unwrap().jobs[0].evaluated,
+            Some(600),
+            "a tick says up to where the schedule was evaluated"
+        );
     });
 }
 
@@ -235,13 +240,21 @@ fn a_matrix_counts_when_all_of_it_is_closed() {
     each(|store| {
         let sweep = Sweep { first: RunId(1), size: 2 };
         let mut runs = [Run::new(1), Run::new(2)];
-        let opened = (0..2).map(|point| runs[point].opened_as(point_of(point as u64 + 1, "train", point as u32, sweep)));
+        let opened =
+            (0..2).map(|point| runs[point].opened_as(point_of(point as u64 + 1, "train", point as u32, sweep)));
         write(store, opened.collect::<Vec<_>>()).unwrap();
         write(store, [runs[0].begins(), runs[0].succeeds(), runs[0].closes(), runs[1].begins()]).unwrap();
         let found = store.recover().unwrap();
         assert_eq!(found.sweeps, [SweepRecord { sweep, succeeded: 1, failed: 0 }]);
-        assert_eq!((found.jobs[0].newest_success, found.jobs[0].newest_ended, found.jobs[0].newest_sweep), (None, None, None));
-        write(store, [runs[1].is_cancelled(), runs[1].ends(steadfast_retry::Outcome::Cancelled, &[], None), runs[1].closes()]).unwrap();
+        assert_eq!(
+            (found.jobs[0].newest_success, found.jobs[0].newest_ended, found.jobs[0].newest_sweep),
+            (None, None, None)
+        );
+        write(
+            store,
+            [runs[1].is_cancelled(), runs[1].ends(steadfast_retry::Outcome::Cancelled, &[], None), runs[1].closes()],
+        )
+        .unwrap();
         let found = store.recover().unwrap();
         assert_eq!(found.sweeps, []);
         assert_eq!((found.jobs[0].newest_success, found.jobs[0].newest_ended), (Some(RunId(1)), Some(RunId(2))));
@@ -256,9 +269,14 @@ fn a_matrix_counts_when_all_of_it_is_closed() {
 fn a_job_is_held_and_released_and_a_clean_stop_is_remembered() {
     each(|store| {
         use steadfast::journal::{Entry, JobHappened};
-        write(store, [woke(), Entry::of_job(at(1), "crawl".to_owned(), JobHappened::Held { by: "ann".to_owned() })]).unwrap();
+        write(store, [woke(), Entry::of_job(at(1), "crawl".to_owned(), JobHappened::Held { by: "ann".to_owned() })])
+            .unwrap();
         assert!(store.recover().unwrap().jobs[0].held);
-        write(store, [Entry::of_job(at(2), "crawl".to_owned(), JobHappened::Released { by: "ann".to_owned() }), slept()]).unwrap();
+        write(
+            store,
+            [Entry::of_job(at(2), "crawl".to_owned(), JobHappened::Released { by: "ann".to_owned() }), slept()],
+        )
+        .unwrap();
         let found = store.recover().unwrap();
         assert!(!found.jobs[0].held && found.clean);
     });
@@ -281,7 +299,9 @@ fn a_mark_never_goes_back_and_is_written_with_its_entry() {
 fn a_batch_with_a_mistake_anywhere_leaves_nothing() {
     each(|store| {
         write(store, good_life(1, "crawl")).unwrap();
-        let good = [good_life(2, "crawl"), bad_life(3, "index"), vec![woke(), ticked("crawl", 7, TickFate::Overlapped)]].concat();
+        let good =
+            [good_life(2, "crawl"), bad_life(3, "index"), vec![woke(), ticked("crawl", 7, TickFate::Overlapped)]]
+                .concat();
         for place in 0..=good.len() {
             let mut entries = good.clone();
             entries.insert(place, Run::new(1).opened("crawl"));

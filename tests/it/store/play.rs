@@ -79,7 +79,8 @@ impl Play {
         if count == 0 {
             return Vec::new();
         }
-        let actor = self.runs.values_mut().filter(|actor| !actor.closed).nth(which % count).expect("the count was just taken");
+        let actor =
+            self.runs.values_mut().filter(|actor| !actor.closed).nth(which % count).expect("the count was just taken");
         let (what, chance) = (what, which / count);
         match what {
             5 => {

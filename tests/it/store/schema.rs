@@ -17,13 +17,25 @@ fn the_schema_refuses_what_must_never_be() {
     let rows = Connection::open(path).unwrap();
     rows.pragma_update(None, "foreign_keys", true).unwrap();
     for (statement, says) in [
-        ("INSERT INTO attempts (run, number, token, state, began_at) VALUES (3, 1, zeroblob(16), 'running', 1)", "UNIQUE"),
-        ("INSERT INTO attempts (run, number, token, state, began_at) VALUES (3, 2, zeroblob(16), 'running', 1)", "UNIQUE"),
-        ("INSERT INTO attempts (run, number, token, state, began_at) VALUES (77, 1, zeroblob(16), 'running', 1)", "FOREIGN KEY"),
+        (
+            "INSERT INTO attempts (run, number, token, state, began_at) VALUES (3, 1, zeroblob(16), 'running', 1)",
+            "UNIQUE",
+        ),
+        (
+            "INSERT INTO attempts (run, number, token, state, began_at) VALUES (3, 2, zeroblob(16), 'running', 1)",
+            "UNIQUE",
+        ),
+        (
+            "INSERT INTO attempts (run, number, token, state, began_at) VALUES (77, 1, zeroblob(16), 'running', 1)",
+            "FOREIGN KEY",
+        ),
         ("UPDATE attempts SET state = 'failed' WHERE run = 1", "an attempt that has ended never changes"),
         ("UPDATE attempts SET state = 'failed', ended_at = 1 WHERE run = 3", "CHECK"),
         ("UPDATE attempts SET state = 'succeeded' WHERE run = 3", "CHECK"),
-        ("UPDATE runs SET state = 'queued', ending = NULL, closed_at = NULL WHERE id = 1", "a closed run never changes"),
+        (
+            "UPDATE runs SET state = 'queued', ending = NULL, closed_at = NULL WHERE id = 1",
+            "a closed run never changes",
+        ),
         ("UPDATE runs SET ending = 'succeeded' WHERE id = 2", "a closed run never changes"),
         ("UPDATE runs SET state = 'closed' WHERE id = 3", "CHECK"),
         ("UPDATE runs SET state = 'waiting' WHERE id = 3", "CHECK"),

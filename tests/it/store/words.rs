@@ -5,8 +5,8 @@ use std::time::Duration;
 use steadfast::evidence::{Conclusion, Evidence, Fact, Verdict};
 use steadfast::ids::{Digest, Piece, RunId, ShimId, SpanId, Token, TraceId};
 use steadfast::journal::{
-    DaemonHappened, End, Entry, FinalizerResult, Happened, JobHappened, Mark, Opening, Start, Step, Sweep, TickFate, Trigger,
-    Usage,
+    DaemonHappened, End, Entry, FinalizerResult, Happened, JobHappened, Mark, Opening, Start, Step, Sweep, TickFate,
+    Trigger, Usage,
 };
 use steadfast::store::{Batch, Document, Store, StoreError};
 use steadfast_retry::{AttemptNo, Class, Dice, Ending, Event, Failure, Moment, Outcome, Policy, RunState};
@@ -209,7 +209,7 @@ pub(crate) fn slept() -> Entry {
 }
 
 pub(crate) fn mark(shim: u64, offset: u64) -> Option<Mark> {
-    Some(Mark { shim: ShimId(u128::from(shim)), offset })
+    Some(Mark { shim: ShimId(shim), offset })
 }
 
 pub(crate) fn batch(entries: Vec<Entry>) -> Batch {

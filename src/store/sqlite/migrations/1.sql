@@ -72,14 +72,14 @@ CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key IS NOT NULL;
 CREATE INDEX runs_ready ON runs (lane, priority DESC, id) WHERE state = 'queued' AND held = 0;
 CREATE INDEX runs_held ON runs (id) WHERE state = 'queued' AND held = 1;
 CREATE INDEX runs_begun ON runs (id) WHERE state IN ('running', 'waiting', 'finishing');
-CREATE INDEX runs_rank ON runs (rank, id DESC);
-CREATE INDEX runs_job ON runs (job, id DESC);
-CREATE INDEX runs_class ON runs (class, id DESC) WHERE class IS NOT NULL;
-CREATE INDEX runs_ending ON runs (ending, id DESC) WHERE ending <> 'succeeded';
+CREATE INDEX runs_rank ON runs (rank, id);
+CREATE INDEX runs_job ON runs (job, rank, id);
+CREATE INDEX runs_class ON runs (class, rank, id) WHERE class IS NOT NULL;
+CREATE INDEX runs_ending ON runs (ending, rank, id) WHERE ending <> 'succeeded';
 CREATE INDEX runs_closed ON runs (closed_at) WHERE state = 'closed';
 CREATE INDEX runs_unsettled ON runs (job, id) WHERE state = 'closed' AND ending IN ('gave-up', 'stopped', 'quarantined') AND settled = 0;
 CREATE INDEX runs_retry ON runs (retry_of) WHERE retry_of IS NOT NULL;
-CREATE INDEX runs_sweep ON runs (sweep, id) WHERE sweep IS NOT NULL;
+CREATE INDEX runs_sweep ON runs (sweep, rank, id) WHERE sweep IS NOT NULL;
 
 CREATE TRIGGER runs_closed_stands BEFORE UPDATE OF
     id, job, definition, classes, point, sweep, sweep_size, lane, priority, key, origin, retry_of, cause, opened_seq, opened_at,
@@ -166,7 +166,7 @@ CREATE TABLE points (
 ) WITHOUT ROWID;
 
 CREATE TABLE shims (
-    id     BLOB PRIMARY KEY CHECK (length(id) = 16),
+    id     BLOB PRIMARY KEY CHECK (length(id) = 8),
     offset INTEGER NOT NULL,
     at     INTEGER NOT NULL
 ) WITHOUT ROWID;
