@@ -54,6 +54,9 @@ pub const NAMES: &[&str] = &[
     "shim::spawn::after",
     "shim::spawn::before",
     "shim::started::recorded",
+    "store::commit::after",
+    "store::commit::before",
+    "store::migrate::before",
 ];
 
 static ARMED: AtomicBool = AtomicBool::new(false);

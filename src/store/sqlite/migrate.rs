@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::failpoint;
 use crate::store::{Birth, StoreError};
 
 /// What stands in the file's header: `sfst`.
@@ -36,7 +37,7 @@ pub(super) fn migrate(connection: &mut Connection, birth: Birth) -> Result<(), S
         }
         found += 1;
         step.pragma_update(None, "user_version", found)?;
-        super::pass("store::migrate::before")?;
+        failpoint!("store::migrate::before", io).map_err(|error| StoreError::Io(error.to_string()))?;
         step.commit()?;
     }
     Ok(())

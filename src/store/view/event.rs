@@ -8,7 +8,8 @@ use crate::store::StoreError;
 use crate::store::sqlite::{Whole, moment, unreadable};
 
 use super::View;
-use super::fold::{crossed, diverged, late, name_of, pretty, sentence_of_decision};
+use super::convert::pretty;
+use super::fold::{crossed, diverged, late, name_of, sentence_of_decision};
 use super::time::Time;
 
 /// Which lines of the journal are wanted.
@@ -41,7 +42,7 @@ pub struct EventView {
     /// When it was decided.
     pub at: Time,
     /// What happened: opened, stepped, started, told, finalizer-began, finalizer-ended, held, released, crossed, late, diverged,
-    /// closed, job-ticked, job-evaluated, job-held, job-released, daemon-woke, daemon-slept, daemon-loaded or daemon-recovered.
+    /// closed, job-ticked, job-evaluated, job-ended, job-held, job-released, daemon-woke, daemon-slept, daemon-loaded or daemon-recovered.
     pub kind: String,
     /// The run that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,6 +142,7 @@ fn opened_by(trigger: &Trigger, by: &str) -> String {
         Trigger::Pending => "because its definition had no run yet".to_owned(),
         Trigger::Schedule { due } => format!("by its schedule, due {}", Time::of_nanos((*due).into())),
         Trigger::After { jobs } => format!("after {}", jobs.join(", ")),
+        Trigger::Skipped { jobs } => format!("to say that it is skipped, because of {}", jobs.join(", ")),
         Trigger::Retry { of } => format!("by {by} as a retry of run {of}"),
         Trigger::Terminal => format!("by {by} on a terminal"),
     }
@@ -204,6 +206,8 @@ fn of_job(happened: &JobHappened) -> String {
         JobHappened::Evaluated { until, missed } => {
             format!("the schedule was evaluated up to {}, {missed} missed", Time::of_nanos((*until).into()))
         }
+        JobHappened::Ended { success: true } => "the job has ended as a whole, well".to_owned(),
+        JobHappened::Ended { success: false } => "the job has ended as a whole, not well".to_owned(),
         JobHappened::Held { by } => format!("held by {by}"),
         JobHappened::Released { by } => format!("released by {by}"),
     }

@@ -40,7 +40,8 @@ fn a_commit_takes_no_more_than_it_should() {
     (1..=5).for_each(|number| writer.submit(writer.epoch(), number, note(number)));
     go.send(()).unwrap();
     let store = writer.close().unwrap();
-    let through: Vec<u64> = heard.iter().map(|report| if let Report::Durable { through, .. } = report { through } else { 0 }).collect();
+    let through: Vec<u64> =
+        heard.iter().map(|report| if let Report::Durable { through, .. } = report { through } else { 0 }).collect();
     assert_eq!((through, store.appends()), (vec![2, 4, 5], 3));
 }
 
@@ -136,7 +137,8 @@ fn with_nothing_to_do_the_store_rests_once() {
             self.memory.opening(run)
         }
     }
-    let writer = Writer::start(Counting { memory: Memory::new(), rests, appends: 0 }, Backlog::default(), |_| {}).unwrap();
+    let writer =
+        Writer::start(Counting { memory: Memory::new(), rests, appends: 0 }, Backlog::default(), |_| {}).unwrap();
     writer.submit(writer.epoch(), 1, note(1));
     assert_eq!(heard.recv().unwrap(), 1);
     drop(writer);
