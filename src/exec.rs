@@ -26,6 +26,7 @@
 //!
 //! Deliberately absent: any decision about retrying, and any knowledge of jobs.
 
+mod books;
 mod connection;
 pub mod exit;
 mod hands;

@@ -21,6 +21,12 @@ pub const VARIABLE: &str = "STEADFAST_FAILPOINTS";
 
 /// Every failpoint of the program. A test compares this table with the source, in both directions.
 pub const NAMES: &[&str] = &[
+    "daemon::adopt::before",
+    "daemon::append::before",
+    "daemon::cut::before",
+    "daemon::ended::before",
+    "daemon::launch::after",
+    "daemon::launch::before",
     "hands::acknowledge::before",
     "hands::adopt::before",
     "hands::launch::after",
@@ -56,6 +62,7 @@ pub const NAMES: &[&str] = &[
     "shim::started::recorded",
     "store::commit::after",
     "store::commit::before",
+    "store::migrate::after",
     "store::migrate::before",
 ];
 
@@ -90,7 +97,7 @@ pub fn reach(name: &'static str) -> io::Result<()> {
 /// # Errors
 ///
 /// A name that is not in [`NAMES`] or an action that does not exist.
-#[allow(clippy::disallowed_methods, reason = "the failpoints own their variable")]
+#[expect(clippy::disallowed_methods, reason = "the failpoints own their variable")]
 pub fn arm_from_environment() -> Result<(), BadFailpoint> {
     match std::env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => arm(&text),
@@ -167,7 +174,7 @@ impl Charge {
 }
 
 #[cold]
-#[allow(clippy::disallowed_methods, reason = "a stall is what the test asked for")]
+#[expect(clippy::disallowed_methods, reason = "a stall or a sudden end is what the test asked for")]
 fn fire(name: &'static str) -> io::Result<()> {
     let plan = PLAN.get().map_or(&[][..], Vec::as_slice);
     for charge in plan.iter().filter(|charge| charge.name == name) {

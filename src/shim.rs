@@ -24,11 +24,12 @@ pub(crate) mod claim;
 mod ending;
 pub(crate) mod journal;
 mod kin;
-mod ladder;
+pub(crate) mod ladder;
 mod link;
-mod log;
-mod mailbox;
-mod program;
+pub(crate) mod log;
+pub(crate) mod mailbox;
+mod orders;
+pub(crate) mod program;
 mod starting;
 pub mod wire;
 
@@ -46,8 +47,8 @@ use std::time::Duration;
 use attempt::Attempt;
 use journal::Journal;
 use kin::Owner;
-use link::{Heard, Link};
-use wire::{Hello, Order, PROTOCOL, Record};
+use link::Link;
+use wire::{PROTOCOL, Record};
 
 use crate::exec::{Act, Exit, Notice};
 use crate::failpoint;
@@ -174,7 +175,7 @@ impl Shim {
             at: Wall::now(),
         });
         journal.flush()?;
-        std::env::set_current_dir("/")?;
+        rustix::process::chdir("/")?;
         let mut this = Self {
             folder_fd: File::open(&folder)?,
             claims,
@@ -267,7 +268,7 @@ impl Shim {
 
     fn record_end(&mut self, exit: Exit) {
         failpoint!("shim::exit::before");
-        let start = exit.start.clone();
+        let start = exit.start;
         let end = self.journal.append(&Record::Ended(Box::new(exit)));
         self.unacknowledged.push_back((end, start));
         failpoint!("shim::exit::recorded");
@@ -339,79 +340,6 @@ impl Shim {
         self.next_key
     }
 
-    fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
-            if socket::user_of(&stream) == Some(socket::own_user()) {
-                let _ = self.welcome(stream);
-            }
-        }
-    }
-
-    fn welcome(&mut self, stream: UnixStream) -> io::Result<()> {
-        let link = Link::new(stream)?;
-        let key = self.key();
-        self.poller.add(&link, Kind::Link.token(key), Interest::Read)?;
-        self.links.insert(key, link);
-        Ok(())
-    }
-
-    fn hear(&mut self, key: u32) {
-        let Some(link) = self.links.get_mut(&key) else { return };
-        let mut orders = Vec::new();
-        let heard = link.read(&mut self.buffer, &mut orders);
-        for order in orders {
-            self.obey(key, order);
-        }
-        if heard == Heard::Gone {
-            self.lose(key);
-        }
-    }
-
-    fn lose(&mut self, key: u32) {
-        self.links.remove(&key);
-        self.lonely = Boottime::now();
-    }
-
-    fn obey(&mut self, link: u32, order: Order) {
-        match order {
-            Order::Follow { protocol: _, from } => self.greet(link, from),
-            Order::Launch(launch) => self.launch(*launch),
-            Order::Adopt(adopt) => self.adopt(*adopt),
-            Order::Stop { start, from } => {
-                if let Some(key) = self.tokens.get(&start.token).copied() {
-                    self.stop(key, Act::Stopped, from);
-                }
-            }
-            Order::Acknowledge { upto } => self.acknowledge(upto),
-            Order::Close => self.is_closed = true,
-        }
-    }
-
-    fn greet(&mut self, link: u32, from: u64) {
-        let hello = Hello {
-            protocol: PROTOCOL,
-            shim: self.id,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            living: self.attempts.values().map(|attempt| attempt.start.clone()).collect(),
-            end: self.journal.end(),
-        };
-        if let Some(link) = self.links.get_mut(&link) {
-            let _ = link.follow(&hello, from);
-        }
-    }
-
-    /// Forgets what is durable elsewhere.
-    fn acknowledge(&mut self, upto: u64) {
-        failpoint!("shim::acknowledge::before");
-        while let Some((end, start)) = self.unacknowledged.front()
-            && *end <= upto
-        {
-            claim::remove(&self.claims, start);
-            self.unacknowledged.pop_front();
-        }
-        failpoint!("shim::acknowledge::after");
-    }
-
     fn take_signals(&mut self) {
         let taken = self.signals.take();
         if taken.contains(&libc::SIGCHLD) {
@@ -455,7 +383,7 @@ impl Shim {
             if let (Notice::Extend(span), Some(ladder)) = (&notice, &mut attempt.ladder) {
                 ladder.extend(*span, now, &attempt.watch.stop);
             }
-            let start = attempt.start.clone();
+            let start = attempt.start;
             self.journal.append(&Record::Notified { start, at: Wall::now(), notice });
         }
     }

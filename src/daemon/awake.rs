@@ -11,11 +11,12 @@ use tokio::sync::mpsc;
 use crate::clock::{self, Clock};
 use crate::dispatch::{self, Awakening, Birth, Dispatcher, Surroundings};
 use crate::exec::{Site, own_program};
-use crate::journal::{About, Happened};
+use crate::journal::{About, Happened, Opening};
 use crate::observe::Observer;
 use crate::state::StateDir;
 use crate::store::{self, Backlog, Recovered, Sqlite, Store, StoreError, Writer};
 use crate::sys::process::BootId;
+use crate::terminal;
 
 use super::alarm::Alarm;
 use super::door::Door;
@@ -97,6 +98,8 @@ pub async fn serve(
     observers: Vec<Arc<dyn Observer>>,
     open: impl FnOnce(Door) -> std::io::Result<()>,
 ) -> Result<Served, ServeError> {
+    let armed = crate::failpoint::arm_from_environment().map_err(std::io::Error::other);
+    armed.map_err(|error| ServeError::Io("the failpoints cannot be armed", error))?;
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;
@@ -104,7 +107,8 @@ pub async fn serve(
         Clock::open(state.root()).map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?;
     let birth = store::Birth { store: random_name(), at: clock.moment() };
     let mut store = Sqlite::open(state.root(), birth)?;
-    let recovered = store.recover()?;
+    let mut recovered = store.recover()?;
+    terminal::settle(&mut store, &state, &mut recovered, clock.moment())?;
     let name = store.recall("store")?.unwrap_or_default().chars().take(12).collect();
     let terms = terms(&mut store, &recovered)?;
     let signals = Signals::listen().map_err(|error| ServeError::Io("signals cannot be heard", error))?;
@@ -131,6 +135,8 @@ pub async fn serve(
         boot: clock::boot_id(),
         birth: Birth::New,
     };
+    let show = Show::to(observers);
+    remind(&show, &awakening, &recovered);
     let (dispatcher, effects) = Dispatcher::recover(clock.now(), awakening.clone(), recovered);
     let mut turning = Loop {
         files: Files::watch(&settings.paths, settings.watch),
@@ -145,7 +151,7 @@ pub async fn serve(
         site,
         reports: reports_to,
         alarm,
-        show: Show::to(observers),
+        show,
         answers: HashMap::new(),
         requests: 0,
         next: VecDeque::new(),
@@ -171,8 +177,10 @@ pub async fn serve(
 impl Loop {
     /// Reads again what a dispatcher must know to go on.
     pub(super) fn awakening(&mut self, birth: Birth) -> Result<(Awakening, Recovered), StoreError> {
-        let (recovered, terms) = self.lookup.ask(|store| {
-            let recovered = store.recover()?;
+        let (state, now) = (StateDir::at(&self.settings.state), self.clock.moment());
+        let (recovered, terms) = self.lookup.ask(move |store| {
+            let mut recovered = store.recover()?;
+            terminal::settle(store, &state, &mut recovered, now)?;
             let terms = terms(store, &recovered)?;
             Ok((recovered, terms))
         })?;
@@ -181,12 +189,31 @@ impl Loop {
     }
 }
 
+/// Reminds the observers of what the store brought back.
+pub(super) fn remind(show: &Show, awakening: &Awakening, recovered: &Recovered) {
+    for ((digest, _), terms) in &awakening.terms {
+        show.define(*digest, &terms.definition.policy);
+    }
+    for begun in &recovered.begun {
+        if let Some(opening) = begun.entries.iter().find_map(opening_of) {
+            show.recall(begun.run, opening, &begun.entries);
+        }
+    }
+    for queued in &recovered.held {
+        show.recall(queued.run, &queued.opening, &[]);
+    }
+}
+
+fn opening_of(entry: &crate::journal::Entry) -> Option<&Opening> {
+    match &entry.about {
+        About::Run(_, Happened::Opened(opening)) => Some(opening),
+        About::Run(..) | About::Job(..) | About::Daemon(_) => None,
+    }
+}
+
 /// Reads the terms of every run that has begun or is held.
 fn terms(store: &mut Sqlite, recovered: &Recovered) -> Result<TermsByDigest, StoreError> {
-    let begun = recovered.begun.iter().flat_map(|begun| &begun.entries).filter_map(|entry| match &entry.about {
-        About::Run(_, Happened::Opened(opening)) => Some(opening.as_ref()),
-        About::Run(..) | About::Job(..) | About::Daemon(_) => None,
-    });
+    let begun = recovered.begun.iter().flat_map(|begun| &begun.entries).filter_map(opening_of);
     let held = recovered.held.iter().map(|queued| &queued.opening);
     let keys: Vec<_> = begun.chain(held).map(|opening| (opening.definition, opening.classes)).collect();
     let mut terms = HashMap::new();

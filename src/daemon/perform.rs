@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use steadfast_retry::Policy;
+
 use crate::dispatch::{BatchId, Effect, Input};
 use crate::exec::{Fate, Hands, Notice, Report};
 use crate::failpoint;
-use crate::journal::{Entry, Mark};
+use crate::ids::{Digest, RunId};
+use crate::journal::{Entry, Mark, Opening};
 use crate::launch::{Expected, Rung, Start};
 use crate::observe::Observer;
 use crate::store;
@@ -30,18 +33,28 @@ impl Show {
         self.waiting.push_back((id, entries));
     }
 
-    /// Shows everything up to a batch, counting the journal's numbers on, and returns the marks that it settles.
-    fn now(&mut self, id: BatchId, seq: &mut u64) -> Vec<Mark> {
+    /// Shows everything up to a batch, counting the journal's numbers on, and returns the marks that it settles, with their runs.
+    fn now(&mut self, id: BatchId, seq: &mut u64) -> Vec<(Mark, RunId)> {
         let mut settled = Vec::new();
         while self.waiting.front().is_some_and(|(waiting, _)| *waiting <= id) {
             let (_, entries) = self.waiting.pop_front().expect("the front was just seen");
             for entry in &entries {
                 self.observers.iter().for_each(|observer| observer.seen(*seq, entry));
                 *seq += 1;
-                settled.extend(entry.mark());
+                settled.extend(entry.mark().zip(entry.run()));
             }
         }
         settled
+    }
+
+    /// Reminds the observers of a run that the store brought back.
+    pub(super) fn recall(&self, run: RunId, opening: &Opening, past: &[Entry]) {
+        self.observers.iter().for_each(|observer| observer.recall(run, opening, past));
+    }
+
+    /// Tells the observers under which policy runs of a definition go on.
+    pub(super) fn define(&self, definition: Digest, policy: &Policy) {
+        self.observers.iter().for_each(|observer| observer.define(definition, policy));
     }
 
     /// Forgets what never became durable.
@@ -77,7 +90,11 @@ impl Loop {
             Effect::Adopt(expected) => self.adopt(expected),
             Effect::Wake(at) => self.alarm.set(&self.clock, at),
             Effect::Refill { lane, behind } => match self.lookup.window(&lane, behind) {
-                Ok((rows, terms)) => self.hear(Input::Refilled { lane, rows, terms }),
+                Ok((rows, terms)) => {
+                    terms.iter().for_each(|((digest, _), terms)| self.show.define(*digest, &terms.definition.policy));
+                    rows.iter().for_each(|row| self.show.recall(row.run, &row.opening, &[]));
+                    self.hear(Input::Refilled { lane, rows, terms });
+                }
                 Err(error) => self.degrade(format!("waiting runs cannot be read: {error}")),
             },
             Effect::Answer { request, answer } => {
@@ -133,7 +150,7 @@ impl Loop {
             }
             Report::Ended { exit, mark } => {
                 failpoint!("daemon::ended::before");
-                self.ends.insert(mark, exit.start);
+                self.ends.insert((mark, exit.start.run), exit.start);
                 let (name, watch) = self.watched.remove(&exit.start.token).unwrap_or_default();
                 let classes = self.dispatcher.classes_of(exit.start.run, exit.start.piece);
                 let ended = gather(&exit, mark, &name, &watch, classes);
@@ -165,8 +182,8 @@ impl Loop {
             store::Report::Durable { epoch, .. } if epoch != self.epoch => {}
             store::Report::Durable { through, .. } => {
                 let id = BatchId(through);
-                for mark in self.show.now(id, &mut self.next_seq) {
-                    if let (Some(hands), Some(start)) = (&self.hands, self.ends.remove(&mark)) {
+                for (mark, run) in self.show.now(id, &mut self.next_seq) {
+                    if let (Some(hands), Some(start)) = (&self.hands, self.ends.remove(&(mark, run))) {
                         hands.acknowledge(&start, mark);
                     }
                 }

@@ -46,7 +46,8 @@ pub(super) struct Loop {
     /// What is known of each start in flight for gathering its evidence: the program's name and how it is watched.
     pub(super) watched: HashMap<Token, (String, Watch)>,
     /// The starts whose ends were heard and are not yet durable, by their places in the shims' journals.
-    pub(super) ends: HashMap<Mark, Start>,
+    /// Starts that were lost together share one place.
+    pub(super) ends: HashMap<(Mark, RunId), Start>,
     pub(super) degraded: Option<Degraded>,
     pub(super) ended: Option<Exit>,
     pub(super) draining: bool,
@@ -195,7 +196,15 @@ impl Loop {
 
     /// Finds a run that is not in the dispatcher's memory.
     fn found(&mut self, run: RunId) -> Result<Option<Box<crate::dispatch::Found>>, Refusal> {
-        if self.dispatcher.knows(run) { Ok(None) } else { self.lookup.waiting(run) }
+        if self.dispatcher.knows(run) {
+            return Ok(None);
+        }
+        let found = self.lookup.waiting(run)?;
+        if let Some(found) = &found {
+            self.show.define(found.opening.definition, &found.terms.definition.policy);
+            self.show.recall(run, &found.opening, &[]);
+        }
+        Ok(found)
     }
 
     fn hold(&mut self, target: Target, hold: bool, by: String, reply: Reply<Answer>) {

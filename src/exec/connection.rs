@@ -9,7 +9,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::hands::{Hands, Shared};
+use super::books::Shared;
+use super::hands::Hands;
 use super::{lost, report};
 use crate::ids::ShimId;
 use crate::journal::Mark;

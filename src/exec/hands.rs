@@ -1,27 +1,26 @@
 //! The daemon's side: starts shims, gives them orders, and hears them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::books::{Held, Known, NOBODY, Shared, State};
 use super::report::{Fate, Report};
 use crate::launch::Expected;
 use super::{Exit, Status};
 use super::{connection, nursery, recover};
 use crate::failpoint;
 use crate::ids::ShimId;
-use crate::ids::Token;
 use crate::journal::Mark;
-use crate::launch::{Launch, Output, OutputMode, Rung, ShimKind, Start, Watch};
-use crate::shim::claim::{self, Holder};
-use crate::shim::journal::Remains;
-use crate::shim::wire::{self, Adopt, Order, Record};
+use crate::launch::{Launch, OutputMode, Rung, ShimKind, Start};
+use crate::shim::claim::{self};
+use crate::shim::wire::{self, Adopt, Order};
 use crate::sys::files;
 use crate::sys::process::{BootId, Identity};
 use crate::sys::time::{Boottime, Wall};
@@ -32,9 +31,6 @@ const POOL_LAUNCHES: u32 = 10_000;
 const POOL_AGE: Duration = Duration::from_secs(3600);
 /// The programs that a pool holds at once; each costs it a few descriptors of the usual 1,024.
 const POOL_LIVING: usize = 128;
-
-/// The shim of what no shim has said.
-pub(super) const NOBODY: ShimId = ShimId(0);
 
 /// Where the hands work and what they know from the store.
 #[derive(Clone, Debug)]
@@ -54,108 +50,6 @@ pub struct Site {
 /// The hands. Clones share everything; the last one that is dropped ends the connections and no shim.
 #[derive(Clone, Debug)]
 pub struct Hands(pub(super) Arc<Shared>);
-
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) site: Site,
-    pub(super) claims: PathBuf,
-    pub(super) reports: UnboundedSender<Report>,
-    pub(super) can_punch: bool,
-    /// Where the connections turn, whoever calls.
-    pub(super) runtime: Handle,
-    state: Mutex<State>,
-}
-
-/// What is in flight.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) shims: HashMap<ShimId, Held>,
-    pub(super) pool: Option<ShimId>,
-    /// Starts that have not ended, by token.
-    pub(super) starts: HashMap<Token, Known>,
-    pub(super) dead: HashMap<ShimId, Dead>,
-    /// Shims of an earlier daemon that lived when this one came, and how far their journals were read.
-    pub(super) elders: HashMap<ShimId, u64>,
-    /// Starts that were voided, for an elder might still come second.
-    pub(super) voids: Vec<Start>,
-}
-
-/// A shim that lives.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) orders: UnboundedSender<Vec<u8>>,
-    pub(super) kind: ShimKind,
-    pub(super) who: Option<Identity>,
-    pub(super) launched: u32,
-    pub(super) since: Boottime,
-    pub(super) is_closed: bool,
-    /// How far its journal has been heard.
-    pub(super) heard: u64,
-    /// How far it has been acknowledged.
-    pub(super) acknowledged: u64,
-}
-
-/// A start that has not ended.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) start: Start,
-    pub(super) shim: ShimId,
-    pub(super) watch: Watch,
-    pub(super) output: Output,
-    pub(super) who: Option<Identity>,
-    pub(super) began: Option<Wall>,
-    pub(super) up: Option<Boottime>,
-    pub(super) cgroup: Option<PathBuf>,
-}
-
-impl Known {
-    pub(super) fn new(start: Start, shim: ShimId, watch: Watch, output: Output) -> Self {
-        Self { start, shim, watch, output, who: None, began: None, up: None, cgroup: None }
-    }
-
-    /// Takes in what a record says of who runs. Returns whether it said that somebody holds this start.
-    pub(super) fn learn(&mut self, record: &Record) -> bool {
-        match record {
-            Record::Started { who, at, up, cgroup, .. } => {
-                (self.who, self.began, self.up) = (Some(*who), Some(*at), Some(*up));
-                self.cgroup.clone_from(cgroup);
-                true
-            }
-            Record::Adopted { leader, up, cgroup, .. } => {
-                self.who = self.who.or(*leader);
-                self.up = self.up.or(*up);
-                self.cgroup = self.cgroup.take().or_else(|| cgroup.clone());
-                true
-            }
-            Record::Opened { .. }
-            | Record::Notified { .. }
-            | Record::LeaderEnded { .. }
-            | Record::Clinging { .. }
-            | Record::Ended(_)
-            | Record::Voided { .. } => false,
-        }
-    }
-}
-
-/// A shim that is dead and whose files are still needed.
-#[derive(Debug, Default)]
-pub(super) struct Dead {
-    /// The end of the sound part of its journal.
-    pub(super) end: u64,
-    /// The end of its last record that must be acknowledged.
-    pub(super) owed: u64,
-    pub(super) acknowledged: u64,
-    /// Starts whose end is not acknowledged.
-    pub(super) open: HashSet<Start>,
-}
-
-impl Dead {
-    pub(super) fn new(remains: &Remains, acknowledged: u64) -> Self {
-        let ends = remains.records.iter().rev();
-        let owed = ends.filter(|(_, record)| matches!(record, Record::Ended(_))).map(|(end, _)| *end).next();
-        Self { end: remains.end, owed: owed.unwrap_or(0), acknowledged, open: HashSet::new() }
-    }
-}
 
 /// A shim, as `doctor` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +87,7 @@ impl Hands {
     ) -> io::Result<(Self, Vec<(Start, Fate)>)> {
         let claims = site.folder.join("claims");
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&claims)?;
+        claim::forget_draft(&claims);
         let can_punch = files::can_punch(&site.folder);
         let shared = Shared { site, claims, reports, can_punch, runtime: Handle::current(), state: Mutex::default() };
         let hands = Self(Arc::new(shared));
@@ -206,13 +101,13 @@ impl Hands {
         if launch.output.mode == OutputMode::File && !self.0.can_punch {
             launch.output.mode = OutputMode::Pipe;
         }
-        let (start, kind) = (launch.start.clone(), launch.shim);
+        let (start, kind) = (launch.start, launch.shim);
         let (watch, output) = (launch.watch.clone(), launch.output.clone());
         let mut order = Vec::new();
         if let Err(error) = wire::put_order(&mut order, &Order::Launch(Box::new(launch))) {
             let errno = error.raw_os_error().unwrap_or(libc::E2BIG);
             let what = "the arguments and the environment are longer than the kernel takes".to_owned();
-            let exit = Box::new(Exit::bare(start.clone(), Status::NotStarted { errno, what }, Wall::now()));
+            let exit = Box::new(Exit::bare(start, Status::NotStarted { errno, what }, Wall::now()));
             let mark = Mark { shim: NOBODY, offset: 0 };
             return self.0.report(Report::Ended { exit, mark });
         }
@@ -274,7 +169,7 @@ impl Hands {
     pub fn stop(&self, start: &Start, from: Rung) {
         let state = self.0.state();
         if let Some(held) = state.starts.get(&start.token).and_then(|known| state.shims.get(&known.shim)) {
-            held.order(&Order::Stop { start: start.clone(), from });
+            held.order(&Order::Stop { start: *start, from });
         }
     }
 
@@ -299,8 +194,7 @@ impl Hands {
     #[must_use]
     pub fn shims(&self) -> Vec<ShimView> {
         let state = self.0.state();
-        let starts =
-            |shim| state.starts.values().filter(|known| known.shim == shim).map(|known| known.start.clone()).collect();
+        let starts = |shim| state.starts.values().filter(|known| known.shim == shim).map(|known| known.start).collect();
         let views = state.shims.iter().map(|(shim, held)| ShimView {
             shim: *shim,
             kind: held.kind,
@@ -334,7 +228,7 @@ impl Hands {
     ) {
         failpoint!("hands::adopt::before");
         let adopt = Adopt {
-            start: known.start.clone(),
+            start: known.start,
             leader,
             others,
             session: known.who.or(leader).map(|who| who.pid),
@@ -350,84 +244,4 @@ impl Hands {
         }
         state.starts.insert(known.start.token, Known { shim, who: leader.or(known.who), ..known.clone() });
     }
-}
-
-impl Held {
-    pub(super) fn order(&self, order: &Order) {
-        let mut frame = Vec::new();
-        if wire::put_order(&mut frame, order).is_ok() {
-            let _ = self.orders.send(frame);
-        }
-    }
-
-    pub(super) fn close(&mut self) {
-        if !self.is_closed {
-            self.is_closed = true;
-            self.order(&Order::Close);
-        }
-    }
-}
-
-impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // A panic in another thread leaves the books as they were; refusing to read them would end every run.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn report(&self, report: Report) {
-        // Nobody listens any more only when the daemon ends.
-        let _ = self.reports.send(report);
-    }
-
-    pub(super) fn home(&self, shim: ShimId) -> PathBuf {
-        self.site.folder.join(shim.to_string())
-    }
-
-    pub(super) fn claim(&self, start: &Start) -> PathBuf {
-        claim::path(&self.claims, start)
-    }
-
-    /// Returns how far a shim's journal was committed when this daemon came.
-    pub(super) fn committed(&self, shim: ShimId) -> u64 {
-        self.site.marks.get(&shim).copied().unwrap_or(0)
-    }
-
-    /// Removes the claims of voided starts once nobody lives who could come second.
-    pub(super) fn forget_voids(&self, state: &mut State) {
-        if state.elders.is_empty() {
-            state.voids.drain(..).for_each(|start| claim::remove(&self.claims, &start));
-        }
-    }
-
-    /// Says of a start that was given to no shim that it never happens.
-    fn give_up(&self, start: &Start, why: String) {
-        self.report(Report::NeverStarted { start: start.clone(), why });
-    }
-
-    /// Removes the files of dead shims of which everything is acknowledged.
-    pub(super) fn bury(&self, state: &mut State) {
-        let is_over = |dead: &Dead| dead.acknowledged >= dead.owed && dead.open.is_empty();
-        let over: Vec<ShimId> = state.dead.iter().filter(|(_, dead)| is_over(dead)).map(|(shim, _)| *shim).collect();
-        for shim in &over {
-            self.forget_claims_of(state, *shim);
-            nursery::bury(&self.home(*shim));
-            state.dead.remove(shim);
-        }
-    }
-
-    /// Removes the claims that a dead shim did not live to remove, but for those of programs that somebody else watches.
-    fn forget_claims_of(&self, state: &State, shim: ShimId) {
-        let Ok(entries) = std::fs::read_dir(&self.claims) else { return };
-        let starts = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Start>().ok());
-        for start in starts.filter(|start| !state.starts.contains_key(&start.token)) {
-            if claim::holder(&self.claim(&start)).is_ok_and(|holder| holder == Holder::Shim(shim)) {
-                claim::remove(&self.claims, &start);
-            }
-        }
-    }
-}
-
-/// Says whether a folder's name is a shim's.
-pub(super) fn shim_of(path: &Path) -> Option<ShimId> {
-    path.file_name()?.to_str().filter(|name| name.len() == 16)?.parse().ok()
 }

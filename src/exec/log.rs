@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use super::OutputSummary;
 use crate::sys::time::Wall;
 
 /// The size of an index entry.
@@ -187,6 +188,19 @@ impl Log {
             self.bytes.read_exact_at(&mut all[begin..], range.start)?;
         }
         Ok(all)
+    }
+}
+
+/// Says what a log holds that nobody has ended: its writer is dead.
+#[must_use]
+pub fn summary(base: &Path) -> OutputSummary {
+    let Ok(log) = Log::open(base) else { return OutputSummary::default() };
+    let stderr = log.chunks().iter().filter(|chunk| chunk.stream == Stream::Err);
+    OutputSummary {
+        base: Some(base.to_owned()),
+        bytes: log.end(),
+        stderr_bytes: stderr.map(|chunk| chunk.length).sum(),
+        dropped_bytes: log.dropped().iter().map(|range| range.end - range.start).sum(),
     }
 }
 

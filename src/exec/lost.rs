@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use rustix::fs::{FlockOperation, flock};
 
+use super::books::{Dead, Known, State};
 use super::exit::REBOOTED;
-use super::hands::{Dead, Hands, Known, State};
+use super::hands::Hands;
 use super::report::{Fate, Report};
-use super::{Exit, Status, Witness, connection, nursery, witness};
+use super::{Exit, Status, Witness, connection, log, nursery, witness};
 use crate::ids::ShimId;
 use crate::journal::Mark;
 use crate::launch::{ShimKind, Start};
@@ -121,6 +122,7 @@ fn interrupted(state: &mut State, known: &Known, why: &str) -> Fate {
     let status = Status::Interrupted { why: why.to_owned() };
     let mut exit = Exit::bare(known.start, status, Wall::now());
     (exit.began, exit.witness) = (known.began, Witness::None);
+    exit.output = log::summary(&known.output.base);
     state.starts.remove(&known.start.token);
     let dead = state.dead.entry(known.shim).or_default();
     dead.open.insert(known.start);

@@ -30,6 +30,8 @@ pub(crate) struct Attempt {
     pub(crate) over: Option<Over>,
     /// Processes of an adopted program that nothing but the lock they hold tells from others.
     pub(crate) others: Vec<Identity>,
+    /// Whether it wrote into a pipe or a terminal that broke when its shim died.
+    pub(crate) lost_reader: bool,
     /// When to look again at what sends no signal when it ends.
     pub(crate) look: Boottime,
     pub(crate) looks: u32,
@@ -103,6 +105,7 @@ impl Attempt {
             act: None,
             over: None,
             others: Vec::new(),
+            lost_reader: false,
             look: Boottime::NEVER,
             looks: 0,
             killing: None,
@@ -144,7 +147,7 @@ impl Attempt {
     pub(crate) fn exit(&mut self, output: OutputSummary, survivors: Vec<Survivor>) -> Option<Exit> {
         let over = self.over.take()?;
         Some(Exit {
-            start: self.start.clone(),
+            start: self.start,
             status: over.status,
             act: self.act,
             rung: self.ladder.as_ref().map(Ladder::rung),

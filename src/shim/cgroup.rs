@@ -93,5 +93,5 @@ pub fn delegated() -> Option<PathBuf> {
     })?;
     let path = Path::new(mount).join(own);
     rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).ok()?;
-    rustix::fs::access(&path.join("cgroup.procs"), rustix::fs::Access::WRITE_OK).ok().map(|()| path)
+    rustix::fs::access(path.join("cgroup.procs"), rustix::fs::Access::WRITE_OK).ok().map(|()| path)
 }

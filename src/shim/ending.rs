@@ -75,7 +75,13 @@ impl Shim {
         }
         if let Some(wait) = pidfd::exit_of(handle) {
             self.poller.remove(handle);
-            self.leader_ended(key, wait.into(), Usage::default(), Witness::Kernel);
+            let status = match Status::from(wait) {
+                Status::Signalled { signal: libc::SIGPIPE, .. } if attempt.lost_reader => {
+                    Status::Interrupted { why: "its shim died, and with it the reader of its output".to_owned() }
+                }
+                status => status,
+            };
+            self.leader_ended(key, status, Usage::default(), Witness::Kernel);
             return self.settle(key);
         }
         // Ended and not reaped: readable for ever, so it is looked at by the clock from here on.
@@ -172,7 +178,11 @@ impl Shim {
     }
 
     fn ask(&self, key: u32) {
-        if let Some(file) = self.attempts.get(&key).and_then(|attempt| attempt.watch.stop.file.as_ref()) {
+        let Some(attempt) = self.attempts.get(&key) else { return };
+        if let Some(mailbox) = &attempt.mailbox {
+            mailbox.tell_stopping();
+        }
+        if let Some(file) = &attempt.watch.stop.file {
             if let Some(folder) = file.parent() {
                 let _ = std::fs::create_dir_all(folder);
             }
@@ -234,7 +244,7 @@ impl Shim {
             return;
         }
         *told = true;
-        let start = attempt.start.clone();
+        let start = attempt.start;
         let survivors = self.kin(key).iter().map(|stat| witness::survivor(stat, true)).collect();
         self.record(&Record::Clinging { start, survivors });
     }
@@ -280,7 +290,7 @@ impl Shim {
             return;
         };
         over.told = true;
-        let record = Record::LeaderEnded { start: attempt.start.clone(), at: over.at, status: over.status.clone() };
+        let record = Record::LeaderEnded { start: attempt.start, at: over.at, status: over.status.clone() };
         self.record(&record);
     }
 
@@ -296,7 +306,7 @@ impl Shim {
             let mut notices = mailbox.read(&mut attempt.said, Boottime::now());
             notices.extend(mailbox.take_rest());
             for notice in notices {
-                let start = attempt.start.clone();
+                let start = attempt.start;
                 self.journal.append(&Record::Notified { start, at, notice });
             }
         }

@@ -16,6 +16,9 @@ const GAUGE: Duration = Duration::from_secs(1);
 /// The words of one attempt that are written down; more are counted.
 const MANY: u64 = 10_000;
 
+/// The senders that are told when their program is to end.
+const PEERS: usize = 16;
+
 /// One program's socket. Its file goes when it goes.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
@@ -26,6 +29,8 @@ pub(crate) struct Mailbox {
     due: Boottime,
     last: Boottime,
     written: u64,
+    /// Who has written from an address of its own.
+    peers: Vec<socket::Address>,
 }
 
 impl Mailbox {
@@ -39,7 +44,15 @@ impl Mailbox {
         } else {
             format!("/proc/{}/fd/{folder_fd}/{name}", crate::sys::process::own_pid())
         };
-        let this = Self { socket, path, held: Vec::new(), due: Boottime::NEVER, last: Boottime(0), written: 0 };
+        let this = Self {
+            socket,
+            path,
+            held: Vec::new(),
+            due: Boottime::NEVER,
+            last: Boottime(0),
+            written: 0,
+            peers: Vec::new(),
+        };
         Ok((this, address))
     }
 
@@ -49,15 +62,21 @@ impl Mailbox {
         let mut out = Vec::new();
         // Bounded, so that a program that never stops talking does not keep the shim from everything else.
         for _ in 0..256 {
-            let Some((count, sender)) = socket::receive(&self.socket, &mut buffer) else {
+            let Some(received) = socket::receive(&self.socket, &mut buffer) else {
                 break;
             };
             let own = socket::own_user();
-            if !sender.is_some_and(|sender| sender.user == own || sender.user == 0) {
+            if !received.sender.is_some_and(|sender| sender.user == own || sender.user == 0) {
                 said.dropped += 1;
                 continue;
             }
-            for notice in Notice::read(&buffer[..count]) {
+            if let Some(from) = received.from
+                && self.peers.len() < PEERS
+                && !self.peers.contains(&from)
+            {
+                self.peers.push(from);
+            }
+            for notice in Notice::read(&buffer[..received.bytes]) {
                 said.hear(&notice);
                 self.sort(notice, said, now, &mut out);
             }
@@ -86,6 +105,11 @@ impl Mailbox {
         } else {
             said.dropped += 1;
         }
+    }
+
+    /// Tells everyone who has an address that the program is to end.
+    pub(crate) fn tell_stopping(&self) {
+        self.peers.iter().for_each(|peer| socket::answer(&self.socket, peer, b"STOPPING=1"));
     }
 
     /// Returns when [`Mailbox::take_due`] is due.

@@ -1,5 +1,6 @@
 //! From an order to a running program.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd as _;
 
@@ -16,15 +17,15 @@ use super::{Kind, Shim};
 use crate::exec::witness::TOKEN_VARIABLE;
 use crate::exec::{Exit, Status};
 use crate::failpoint;
-use crate::launch::{Launch, ResourceLimits, ShimKind};
+use crate::launch::{Launch, OutputMode, ResourceLimits, ShimKind};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Identity};
-use crate::sys::spawn::{self, Program, Stdio};
+use crate::sys::spawn::{self, Program, Session, Stdio};
 use crate::sys::time::{Boottime, Wall};
 
 impl Shim {
     /// Starts a program, unless somebody else has a say in it. Whatever goes wrong becomes its exit.
-    pub(super) fn launch(&mut self, launch: Launch) {
+    pub(super) fn launch(&mut self, launch: &Launch) {
         if self.tokens.contains_key(&launch.start.token) {
             return;
         }
@@ -46,7 +47,7 @@ impl Shim {
             let why = "the machine or the service is going down".to_owned();
             return self.record_end(Exit::bare(launch.start, Status::Interrupted { why }, Wall::now()));
         }
-        if let Err(status) = self.start(&launch, &lock) {
+        if let Err(status) = self.start(launch, &lock) {
             self.record_end(Exit::bare(launch.start, status, Wall::now()));
         }
     }
@@ -77,19 +78,19 @@ impl Shim {
                 let mut capture = capture;
                 drop(given);
                 capture.finish(began);
-                return Err(program::explain(&error, launch));
+                return Err(program::explain(&error, OsStr::new(&launch.argv[0]), &launch.workdir));
             }
         };
         process::raise_oom_score(pid);
         // The child is ours and not reaped, so there is a line about it; without `/proc` nothing here works.
         let who = Identity::of(pid).unwrap_or(Identity { pid, ticks: 0 });
-        let mut attempt = Attempt::new(launch.start.clone(), launch.watch.clone(), Leader::Child(who), up, capture);
+        let mut attempt = Attempt::new(launch.start, launch.watch.clone(), Leader::Child(who), up, capture);
         (attempt.began, attempt.mailbox, attempt.cgroup, attempt.unenforced) =
             (Some(began), mailbox, cgroup, unenforced);
         let cgroup = attempt.cgroup.as_ref().map(|group| group.path().to_owned());
         self.hold(key, attempt);
         self.leaders.insert(pid, key);
-        self.record(&Record::Started { start: launch.start.clone(), who, at: began, up, cgroup });
+        self.record(&Record::Started { start: launch.start, who, at: began, up, cgroup });
         failpoint!("shim::started::recorded");
         Ok(())
     }
@@ -122,6 +123,7 @@ impl Shim {
             env: &prepared.env,
             workdir: Some(&prepared.workdir),
             stdio,
+            session: Session::Own,
             inherit: &inherit,
         };
         let limits = rlimits(&launch.limits);
@@ -167,8 +169,9 @@ impl Shim {
         let leader = leader.unwrap_or(Leader::Gone(adopt.session.or(adopt.leader.map(|who| who.pid))));
         let is_gone = matches!(leader, Leader::Gone(_));
         let capture = Capture::adopt(&adopt.output);
-        let mut attempt = Attempt::new(adopt.start.clone(), adopt.watch, leader, adopt.up.unwrap_or(now), capture);
+        let mut attempt = Attempt::new(adopt.start, adopt.watch, leader, adopt.up.unwrap_or(now), capture);
         (attempt.began, attempt.others) = (adopt.began, adopt.others);
+        attempt.lost_reader = adopt.output.mode != OutputMode::File;
         attempt.cgroup = adopt.cgroup.clone().and_then(Cgroup::existing);
         self.record(&Record::Adopted { start: adopt.start, leader: adopt.leader, up: adopt.up, cgroup: adopt.cgroup });
         let key = self.key();

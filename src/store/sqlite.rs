@@ -166,8 +166,9 @@ impl Sqlite {
             }
         }
         pen.finish()?;
-        failpoint!("store::commit::before", io).map_err(|error| StoreError::Io(error.to_string()))?;
+        failpoint!("store::commit::before", io).map_err(interfered)?;
         rows.commit()?;
+        // No error may come from here on: what is committed must never be called unwritten.
         failpoint!("store::commit::after");
         Ok(())
     }
@@ -268,6 +269,11 @@ impl Store for Sqlite {
         let ending = ending.map(|word| ending_of(&word).ok_or_else(|| unreadable("an ending", word))).transpose()?;
         Ok(Some((recover::opening_of(&body)?, ending)))
     }
+}
+
+/// What a failpoint says, as the disk would have said it.
+fn interfered(error: std::io::Error) -> StoreError {
+    StoreError::Io(error.to_string())
 }
 
 /// Reads a document.

@@ -6,7 +6,9 @@ mod support {
     pub(crate) mod fuzz;
 }
 
+mod config;
 mod fuzz;
+mod kill;
 mod process;
 mod schedule;
 mod store;

@@ -37,8 +37,9 @@ pub(super) fn migrate(connection: &mut Connection, birth: Birth) -> Result<(), S
         }
         found += 1;
         step.pragma_update(None, "user_version", found)?;
-        failpoint!("store::migrate::before", io).map_err(|error| StoreError::Io(error.to_string()))?;
+        failpoint!("store::migrate::before", io).map_err(super::interfered)?;
         step.commit()?;
+        failpoint!("store::migrate::after", io).map_err(super::interfered)?;
     }
     Ok(())
 }

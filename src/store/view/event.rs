@@ -142,7 +142,7 @@ fn opened_by(trigger: &Trigger, by: &str) -> String {
         Trigger::Pending => "because its definition had no run yet".to_owned(),
         Trigger::Schedule { due } => format!("by its schedule, due {}", Time::of_nanos((*due).into())),
         Trigger::After { jobs } => format!("after {}", jobs.join(", ")),
-        Trigger::Skipped { jobs } => format!("to say that it is skipped, because of {}", jobs.join(", ")),
+        Trigger::Skipped { jobs } => format!("to say that {} can no longer end as it wants", jobs.join(", ")),
         Trigger::Retry { of } => format!("by {by} as a retry of run {of}"),
         Trigger::Terminal => format!("by {by} on a terminal"),
     }
@@ -206,8 +206,8 @@ fn of_job(happened: &JobHappened) -> String {
         JobHappened::Evaluated { until, missed } => {
             format!("the schedule was evaluated up to {}, {missed} missed", Time::of_nanos((*until).into()))
         }
-        JobHappened::Ended { success: true } => "the job has ended as a whole, well".to_owned(),
-        JobHappened::Ended { success: false } => "the job has ended as a whole, not well".to_owned(),
+        JobHappened::Ended { success: true } => "ended well as a whole".to_owned(),
+        JobHappened::Ended { success: false } => "ended as a whole, and not well".to_owned(),
         JobHappened::Held { by } => format!("held by {by}"),
         JobHappened::Released { by } => format!("released by {by}"),
     }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::{Deserialize, Serialize};
 use steadfast_retry::{Ending, Moment};
 
@@ -158,6 +158,16 @@ impl View {
         found.truncate(limit);
         let runs = found.iter().map(|place| read_row(&rows, place.run)).collect::<Result<_, _>>()?;
         Ok(RunPage { runs, next })
+    }
+
+    /// Returns a run's row, or `None` if there is no such run.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if the store cannot be read.
+    pub fn row(&self, run: RunId) -> Result<Option<RunRow>, StoreError> {
+        let mut select = self.rows.prepare_cached(ROW)?;
+        select.query_row([run], |row| Ok(row_of(row))).optional()?.transpose()
     }
 }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use steadfast::exec::{Exit, Fate, Hands, Report, Site, Status};
-use steadfast::launch::Expected;
 use steadfast::ids::ShimId;
 use steadfast::ids::{Piece, RunId, Token};
 use steadfast::journal::Mark;
+use steadfast::launch::Expected;
 use steadfast::launch::{Launch, Leftovers, Output, ResourceLimits, ShimKind, Start, StopLadder, Watch};
 use steadfast::sys::process::{BootId, Identity};
 use steadfast_retry::AttemptNo;
@@ -119,9 +119,9 @@ impl House {
 
     /// Launches, and expects it from then on.
     pub(super) fn begin(&mut self, launch: Launch) -> Start {
-        let start = launch.start.clone();
+        let start = launch.start;
         let (watch, output) = (launch.watch.clone(), launch.output.clone());
-        self.expected.push(Expected { start: start.clone(), watch, output });
+        self.expected.push(Expected { start, watch, output });
         self.hands().launch(launch);
         start
     }

@@ -422,3 +422,15 @@ fn a_lost_shim_is_told_with_its_complaints() {
     house.hands().stop(&start, Rung::Kill);
     house.ended(&start);
 }
+
+#[test]
+fn a_program_that_dies_of_its_shims_death_is_interrupted_and_has_not_failed() {
+    let mut house = House::new();
+    let launch = house.script("while :; do echo x; /bin/sleep 0.02; done");
+    let start = house.begin(launch);
+    house.started(&start);
+    signal(house.shim(), "KILL");
+    let exit = house.ended(&start);
+    assert!(matches!(exit.status, Status::Interrupted { .. }), "{exit:?}");
+    house.empty();
+}

@@ -31,6 +31,13 @@ fn two_thousand_programs_leave_nothing() {
     let shim = house.shim();
     let children = steadfast::sys::proc::children(shim).unwrap();
     assert!(children.is_empty(), "zombies or worse: {children:?}");
+    let stat = std::fs::read_to_string(format!("/proc/{shim}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: Vec<u64> = fields[11..15].iter().map(|field| field.parse().unwrap()).collect();
+    eprintln!(
+        "shim: user {}0 ms, kernel {}0 ms; its children: user {}0 ms, kernel {}0 ms",
+        ticks[0], ticks[1], ticks[2], ticks[3]
+    );
     let status = std::fs::read_to_string(format!("/proc/{shim}/status")).unwrap();
     let rss = status.lines().find(|line| line.starts_with("VmRSS")).unwrap().to_owned();
     let open = std::fs::read_dir(format!("/proc/{shim}/fd")).unwrap().count();

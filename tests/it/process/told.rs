@@ -92,3 +92,21 @@ fn a_program_that_talks_without_end_does_not_stop_the_others() {
     let exit = house.ended(&loud);
     assert!(exit.said.dropped > 0 || exit.said.phase.is_some());
 }
+
+#[test]
+fn a_program_with_an_address_is_told_to_stop() {
+    let mut house = House::new();
+    // Binding to nothing gives an address of the kernel's choice.
+    let script = "import os, socket\n\
+                  s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n\
+                  s.bind('')\n\
+                  s.sendto(b'READY=1', os.environ['NOTIFY_SOCKET'])\n\
+                  os._exit(75 if s.recv(100) == b'STOPPING=1' else 1)";
+    let mut launch = house.launch(&["python3", "-c", script]);
+    launch.notify = true;
+    launch.watch.stop.ask = Duration::from_secs(20);
+    let start = house.begin(launch);
+    house.until(|report| matches!(report, Report::Notified { .. }).then_some(()));
+    house.hands().stop(&start, steadfast::launch::Rung::Ask);
+    assert_eq!(house.ended(&start).status, code(75));
+}
