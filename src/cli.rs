@@ -51,7 +51,6 @@ use exit::Exit;
 use failure::Failure;
 pub use surroundings::Surroundings;
 
-use crate::state::StateDir;
 
 /// Does what the arguments say, and returns the exit code of the process.
 #[must_use]
@@ -75,8 +74,7 @@ pub fn main(surroundings: &Surroundings) -> ExitCode {
 }
 
 fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let state =
-        arguments.state.or_else(|| surroundings.xdg("XDG_STATE_HOME", ".local/state", "steadfast")).map(StateDir::at);
+    let chosen = arguments.state;
     match arguments.command {
         Command::Check(what) => check::perform(&what, console),
         Command::Completions(what) => completions::perform(&what, console),
@@ -85,10 +83,10 @@ fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundi
         Command::Jobs(what) => jobs::perform(what, console),
         Command::Man(what) => man::perform(&what, console),
         Command::Policy(what) => policy::perform(what, console),
-        Command::Run(what) => run::perform(&what, console, surroundings, state),
+        Command::Run(what) => run::perform(&what, console, surroundings, state::folder(chosen.as_ref(), surroundings).ok()),
         Command::Schema(what) => schema::perform(&what, console),
-        Command::Serve(what) => serve::perform(&what, arguments.state.as_ref(), console, surroundings),
-        Command::Demo(_) => demo::perform(arguments.state.as_ref(), console, surroundings),
+        Command::Serve(what) => serve::perform(&what, chosen.as_ref(), console, surroundings),
+        Command::Demo(_) => demo::perform(chosen.as_ref(), console, surroundings),
         Command::Train(what) => train::perform(&what, console, surroundings),
     }
 }

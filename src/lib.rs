@@ -1,5 +1,6 @@
 //! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod daemon;

@@ -69,14 +69,14 @@ pub(super) fn perform(
     let slots = what.slots.map_or_else(processors, |slots| slots as usize);
     let settings = Settings {
         paths: what.paths.clone(),
-        state: folder.clone(),
+        state: folder.root().to_owned(),
         slots,
         until_idle: what.until_idle,
         stop_jobs: what.stop_jobs,
         watch: !what.no_watch,
     };
     let looks = looks(console, surroundings);
-    let files = (!what.no_trace_files).then(|| (FileSettings::of(&StateDir::at(&folder)), Filter::for_machines()));
+    let files = (!what.no_trace_files).then(|| (FileSettings::of(&folder), Filter::for_machines()));
     match serve(settings, looks, filter, files)? {
         Served::Stopped => Ok(Exit::GOOD),
         Served::Idle(Tally { failed: 0, held: 0 }) => Ok(Exit::GOOD),
