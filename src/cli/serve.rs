@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::state;
 use super::surroundings::Surroundings;
+use crate::api::{self, Hosting};
 use crate::clock::Clock;
 use crate::daemon::{self, ServeError, Served, Settings};
 use crate::dispatch::Tally;
@@ -130,11 +131,8 @@ fn turn(settings: Settings, state: &StateDir, trace: &TraceHandle) -> Result<Ser
         vec![Arc::new(Telemetry::new(Arc::clone(&metrics))), Arc::new(feed.clone())];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ServeError::Io("the runtime cannot begin", error))?;
-    let (state, trace) = (state.clone(), trace.clone());
-    runtime.block_on(daemon::serve(settings, observers, move |_door| {
-        drop((state, trace, feed, metrics));
-        Ok(())
-    }))
+    let (state, metrics, trace) = (state.clone(), Some(metrics), Some(trace.clone()));
+    runtime.block_on(daemon::serve(settings, observers, |door| api::host(Hosting { state, door, feed, metrics, trace })))
 }
 
 fn failure(error: &ServeError) -> Failure {
