@@ -1,7 +1,9 @@
 //! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
 
+pub mod cli;
 pub mod clock;
 pub mod daemon;
+pub mod demo;
 pub mod dispatch;
 pub mod evidence;
 pub mod exec;

@@ -24,12 +24,12 @@ pub(crate) mod claim;
 mod ending;
 pub(crate) mod journal;
 mod kin;
-mod ladder;
+pub(crate) mod ladder;
 mod link;
-mod log;
-mod mailbox;
+pub(crate) mod log;
+pub(crate) mod mailbox;
 mod orders;
-mod program;
+pub(crate) mod program;
 mod starting;
 pub mod wire;
 
@@ -175,6 +175,7 @@ impl Shim {
             at: Wall::now(),
         });
         journal.flush()?;
+        failpoint!("shim::opened");
         rustix::process::chdir("/")?;
         let mut this = Self {
             folder_fd: File::open(&folder)?,

@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use crate::clock::{self, Clock};
 use crate::dispatch::{self, Awakening, Birth, Dispatcher, Surroundings};
 use crate::exec::{Site, own_program};
-use crate::journal::{About, Happened};
+use crate::failpoint;
+use crate::journal::{About, Happened, Opening};
 use crate::observe::Observer;
 use crate::state::StateDir;
 use crate::store::{self, Backlog, Recovered, Sqlite, Store, StoreError, Writer};
@@ -97,7 +98,7 @@ pub async fn serve(
     observers: Vec<Arc<dyn Observer>>,
     open: impl FnOnce(Door) -> std::io::Result<()>,
 ) -> Result<Served, ServeError> {
-    let armed = crate::failpoint::arm_from_environment().map_err(std::io::Error::other);
+    let armed = failpoint::arm_from_environment().map_err(std::io::Error::other);
     armed.map_err(|error| ServeError::Io("the failpoints cannot be armed", error))?;
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
     let state = StateDir::at(&settings.state);
@@ -133,6 +134,8 @@ pub async fn serve(
         boot: clock::boot_id(),
         birth: Birth::New,
     };
+    let show = Show::to(observers);
+    remind(&show, &awakening, &recovered);
     let (dispatcher, effects) = Dispatcher::recover(clock.now(), awakening.clone(), recovered);
     let mut turning = Loop {
         files: Files::watch(&settings.paths, settings.watch),
@@ -147,7 +150,7 @@ pub async fn serve(
         site,
         reports: reports_to,
         alarm,
-        show: Show::to(observers),
+        show,
         answers: HashMap::new(),
         requests: 0,
         next: VecDeque::new(),
@@ -155,6 +158,7 @@ pub async fn serve(
         ends: HashMap::new(),
         degraded: None,
         ended: None,
+        distrust: None,
         draining: false,
         awakening,
     };
@@ -163,7 +167,8 @@ pub async fn serve(
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
     manager::ready();
-    let why = turning.turn(Ears { asks, reports, written, signals }).await;
+    let why = turning.turn(Ears { asks, reports, written, signals }).await?;
+    turning.leave().await;
     Ok(match why {
         dispatch::Exit::Stopped => Served::Stopped,
         dispatch::Exit::Idle(tally) => Served::Idle(tally),
@@ -183,12 +188,31 @@ impl Loop {
     }
 }
 
+/// Reminds the observers of what the store brought back.
+pub(super) fn remind(show: &Show, awakening: &Awakening, recovered: &Recovered) {
+    for ((digest, _), terms) in &awakening.terms {
+        show.define(*digest, &terms.definition.policy);
+    }
+    for begun in &recovered.begun {
+        if let Some(opening) = begun.entries.iter().find_map(opening_of) {
+            show.recall(begun.run, opening, &begun.entries);
+        }
+    }
+    for queued in &recovered.held {
+        show.recall(queued.run, &queued.opening, &[]);
+    }
+}
+
+fn opening_of(entry: &crate::journal::Entry) -> Option<&Opening> {
+    match &entry.about {
+        About::Run(_, Happened::Opened(opening)) => Some(opening),
+        About::Run(..) | About::Job(..) | About::Daemon(_) => None,
+    }
+}
+
 /// Reads the terms of every run that has begun or is held.
 fn terms(store: &mut Sqlite, recovered: &Recovered) -> Result<TermsByDigest, StoreError> {
-    let begun = recovered.begun.iter().flat_map(|begun| &begun.entries).filter_map(|entry| match &entry.about {
-        About::Run(_, Happened::Opened(opening)) => Some(opening.as_ref()),
-        About::Run(..) | About::Job(..) | About::Daemon(_) => None,
-    });
+    let begun = recovered.begun.iter().flat_map(|begun| &begun.entries).filter_map(opening_of);
     let held = recovered.held.iter().map(|queued| &queued.opening);
     let keys: Vec<_> = begun.chain(held).map(|opening| (opening.definition, opening.classes)).collect();
     let mut terms = HashMap::new();
@@ -248,7 +272,7 @@ fn inherited() -> BTreeMap<String, String> {
 #[expect(clippy::disallowed_methods, reason = "this is where the daemon's environment is read, once")]
 fn for_shims() -> Vec<(String, String)> {
     let kept = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
-    ["STEADFAST_FAILPOINTS", "RUST_BACKTRACE"].into_iter().filter_map(kept).collect()
+    [failpoint::VARIABLE, failpoint::HITS, "RUST_BACKTRACE"].into_iter().filter_map(kept).collect()
 }
 
 fn random_name() -> u128 {

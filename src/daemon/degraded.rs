@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::dispatch::{Awakening, Birth, Dispatcher, Input, Refusal};
 use crate::store::{Recovered, StoreError};
 
+use super::awake::remind;
 use super::turn::Loop;
 
 /// Why nothing begins.
@@ -71,6 +72,7 @@ impl Loop {
             let why = "the daemon could not write its journal; ask again".to_owned();
             drop(reply.send(Err(Refusal::Conflict(why))));
         }
+        remind(&self.show, &awakening, &recovered);
         let config = self.dispatcher.config().clone();
         let (dispatcher, effects) = Dispatcher::recover(self.clock.now(), awakening, recovered);
         self.dispatcher = dispatcher;

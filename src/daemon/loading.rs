@@ -107,6 +107,9 @@ impl Loop {
 
     /// Hands a configuration to the dispatcher.
     pub(super) fn load(&mut self, config: Arc<Config>, difference: String) {
+        for job in config.jobs.values() {
+            self.show.define(job.digest, &job.definition.policy);
+        }
         let pending = if self.settings.until_idle { self.pending(&config) } else { Vec::new() };
         self.hear(Input::Loaded(Box::new(Loaded { config, difference, pending })));
     }

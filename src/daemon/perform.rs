@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use steadfast_retry::Policy;
+
 use crate::dispatch::{BatchId, Effect, Input};
 use crate::exec::{Fate, Hands, Notice, Report};
 use crate::failpoint;
-use crate::ids::RunId;
-use crate::journal::{Entry, Mark};
+use crate::ids::{Digest, RunId};
+use crate::journal::{Entry, Mark, Opening};
 use crate::launch::{Expected, Rung, Start};
 use crate::observe::Observer;
-use crate::store;
+use crate::store::{self, StoreError};
 
 use super::degraded::Degraded;
 use super::gather::gather;
@@ -45,6 +47,16 @@ impl Show {
         settled
     }
 
+    /// Reminds the observers of a run that the store brought back.
+    pub(super) fn recall(&self, run: RunId, opening: &Opening, past: &[Entry]) {
+        self.observers.iter().for_each(|observer| observer.recall(run, opening, past));
+    }
+
+    /// Tells the observers under which policy runs of a definition go on.
+    pub(super) fn define(&self, definition: Digest, policy: &Policy) {
+        self.observers.iter().for_each(|observer| observer.define(definition, policy));
+    }
+
     /// Forgets what never became durable.
     pub(super) fn forget(&mut self) {
         self.waiting.clear();
@@ -59,6 +71,7 @@ impl Loop {
                 failpoint!("daemon::append::before");
                 self.show.when_durable(id, batch.entries.iter().cloned().map(Arc::new).collect());
                 self.writer.submit(self.epoch, id.0, batch);
+                failpoint!("daemon::append::after");
             }
             Effect::Launch(launch) => {
                 failpoint!("daemon::launch::before");
@@ -78,7 +91,11 @@ impl Loop {
             Effect::Adopt(expected) => self.adopt(expected),
             Effect::Wake(at) => self.alarm.set(&self.clock, at),
             Effect::Refill { lane, behind } => match self.lookup.window(&lane, behind) {
-                Ok((rows, terms)) => self.hear(Input::Refilled { lane, rows, terms }),
+                Ok((rows, terms)) => {
+                    terms.iter().for_each(|((digest, _), terms)| self.show.define(*digest, &terms.definition.policy));
+                    rows.iter().for_each(|row| self.show.recall(row.run, &row.opening, &[]));
+                    self.hear(Input::Refilled { lane, rows, terms });
+                }
                 Err(error) => self.degrade(format!("waiting runs cannot be read: {error}")),
             },
             Effect::Answer { request, answer } => {
@@ -104,6 +121,7 @@ impl Loop {
                 for (start, fate) in fates {
                     self.fate(start, fate);
                 }
+                failpoint!("daemon::adopt::after");
             }
             Err(error) => self.degrade(format!("the shims' folder cannot be read: {error}")),
         }
@@ -165,6 +183,7 @@ impl Loop {
         match word {
             store::Report::Durable { epoch, .. } if epoch != self.epoch => {}
             store::Report::Durable { through, .. } => {
+                failpoint!("daemon::durable::before");
                 let id = BatchId(through);
                 for (mark, run) in self.show.now(id, &mut self.next_seq) {
                     if let (Some(hands), Some(start)) = (&self.hands, self.ends.remove(&(mark, run))) {
@@ -172,9 +191,13 @@ impl Loop {
                     }
                 }
                 self.hear(Input::Durable(id));
+                failpoint!("daemon::durable::after");
             }
             store::Report::Failed { epoch, .. } if epoch != self.epoch => {}
+            // No second try: the system may have dropped what it could not write, and would call the next one a success.
+            store::Report::Failed { error: error @ StoreError::Unsynced(_), .. } => self.distrust = Some(error),
             store::Report::Failed { error, .. } => self.degrade(error.to_string()),
+            store::Report::Probed(Err(error @ StoreError::Unsynced(_))) => self.distrust = Some(error),
             store::Report::Probed(result) => self.probed(result),
         }
     }

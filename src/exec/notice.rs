@@ -55,6 +55,7 @@ impl Notice {
             "X_PHASE" => Self::Told(Told::Phase(value.to_owned())),
             "X_STEP" => Self::Told(Told::Step { at: value.parse().ok()?, of: None }),
             "X_CHECKPOINT" => Self::Told(checkpoint(value)?),
+            "X_ATTEMPT" => Self::Told(Told::Inner(value.to_owned())),
             "STOPPING" => Self::Stopping,
             "WATCHDOG" if value == "1" => Self::Watchdog,
             "EXTEND_TIMEOUT_USEC" => Self::Extend(Duration::from_micros(value.parse().ok()?)),

@@ -14,7 +14,7 @@ use crate::ids::ShimId;
 use crate::shim::{LINK_FD, LOCK_FD};
 use crate::sys::files;
 use crate::sys::process::Identity;
-use crate::sys::spawn::{Program, Stdio, spawn};
+use crate::sys::spawn::{Program, Session, Stdio, spawn};
 
 /// A shim that was just started: the process, and our end of its first connection.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ fn bear(home: &Path, site: &Site) -> io::Result<Newborn> {
         env: &env,
         workdir: Some(c"/"),
         stdio: [Stdio::To(null.as_fd()), Stdio::To(null.as_fd()), Stdio::To(complaints.as_fd())],
+        session: Session::Own,
         inherit: &[(theirs.as_fd(), LINK_FD), (lock.as_fd(), LOCK_FD)],
     })?;
     failpoint!("hands::shim::spawn::after");

@@ -50,9 +50,9 @@ pub(super) struct JobTable {
     pub priority: Option<Located<i64>>,
     /// The jobs that it comes after: a list fires when each has succeeded since, { any = [...] } at the first success,
     /// { ended = [...] } when each has ended, whatever the ending.
-    pub after: Option<AfterForm>,
+    pub after: Option<Located<AfterForm>>,
     /// The values that the job is run with: every combination is one run. Values stay as written.
-    pub matrix: Option<Located<Entries<Located<Vec<Located<Cell>>>>>>,
+    pub matrix: Option<Located<Axes>>,
     /// How many points of the matrix must succeed ("all"): "all", "any" or a number.
     pub succeeds: Option<Located<SucceedsForm>>,
     /// Whether its failure counts against nothing (false).
@@ -76,6 +76,9 @@ pub(super) struct JobTable {
     /// Runs a program.
     pub command: Option<Located<CommandTable>>,
 }
+
+/// The keys of a matrix, each with its values.
+type Axes = Entries<Located<Vec<Located<Cell>>>>;
 
 /// What a command job runs, and what to make of its output and exit.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

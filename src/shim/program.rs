@@ -1,6 +1,6 @@
 //! From a command to a file that can be executed, and from an error number to a sentence.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(crate) struct Prepared {
 }
 
 /// The path where a child's environment has none.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub(crate) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Makes the kernel's form of a launch, with more variables.
 pub(crate) fn prepare(launch: &Launch, more: &[(&str, String)]) -> Result<Prepared, Status> {
@@ -37,21 +37,21 @@ pub(crate) fn prepare(launch: &Launch, more: &[(&str, String)]) -> Result<Prepar
     {
         env.push(text(&format!("{key}={value}"), "the environment")?);
     }
-    let file = find(name, launch)?;
+    let path = launch.env.get("PATH").map_or(PATH, String::as_str);
+    let file = find(OsStr::new(name), OsStr::new(path), &launch.workdir)?;
     let file = CString::new(file.as_os_str().as_bytes()).map_err(|_| not_started(libc::EINVAL, "a zero byte"))?;
     Ok(Prepared { file, argv, env, workdir })
 }
 
 /// Looks a program up as `execvp` would, but on the child's `PATH` and from the child's folder.
-fn find(name: &str, launch: &Launch) -> Result<PathBuf, Status> {
-    if name.contains('/') {
+pub(crate) fn find(name: &OsStr, path: &OsStr, workdir: &Path) -> Result<PathBuf, Status> {
+    if name.as_bytes().contains(&b'/') {
         // A relative path is taken by the kernel from the folder that the child has entered by then.
         return Ok(PathBuf::from(name));
     }
-    let path = launch.env.get("PATH").map_or(PATH, String::as_str);
     let mut refused = None;
-    for folder in path.split(':') {
-        let file = launch.workdir.join(folder).join(name);
+    for folder in path.as_bytes().split(|byte| *byte == b':') {
+        let file = workdir.join(OsStr::from_bytes(folder)).join(name);
         if !file.is_file() {
             continue;
         }
@@ -60,26 +60,30 @@ fn find(name: &str, launch: &Launch) -> Result<PathBuf, Status> {
         }
         refused.get_or_insert(file);
     }
-    if !launch.workdir.is_dir() {
-        return Err(no_folder(&launch.workdir));
+    if !workdir.is_dir() {
+        return Err(no_folder(workdir));
     }
     match refused {
         Some(file) => Err(not_started(libc::EACCES, format!("`{}` may not be executed", file.display()))),
-        None => Err(not_started(libc::ENOENT, format!("no program `{name}` on the path {path}"))),
+        None => {
+            let (name, path) = (name.to_string_lossy(), path.to_string_lossy());
+            Err(not_started(libc::ENOENT, format!("no program `{name}` on the path {path}")))
+        }
     }
 }
 
 /// Says why a program that was found could not be started.
-pub(crate) fn explain(error: &io::Error, launch: &Launch) -> Status {
+pub(crate) fn explain(error: &io::Error, name: &OsStr, workdir: &Path) -> Status {
     let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
-    let name = launch.argv.first().map_or("", String::as_str);
-    let file = launch.workdir.join(name);
+    let file = workdir.join(name);
+    let has_slash = name.as_bytes().contains(&b'/');
+    let name = name.to_string_lossy();
     let what = match errno {
-        libc::ENOENT | libc::ENOTDIR if !launch.workdir.is_dir() => return no_folder(&launch.workdir),
-        libc::EACCES if rustix::fs::access(&launch.workdir, rustix::fs::Access::EXEC_OK).is_err() => {
-            format!("the folder `{}` may not be entered", launch.workdir.display())
+        libc::ENOENT | libc::ENOTDIR if !workdir.is_dir() => return no_folder(workdir),
+        libc::EACCES if rustix::fs::access(workdir, rustix::fs::Access::EXEC_OK).is_err() => {
+            format!("the folder `{}` may not be entered", workdir.display())
         }
-        libc::ENOENT if name.contains('/') && !file.exists() => format!("no program `{name}`"),
+        libc::ENOENT if has_slash && !file.exists() => format!("no program `{name}`"),
         libc::ENOENT => format!("the interpreter that `{name}` asks for in its first line is missing"),
         libc::EACCES => format!("`{name}` may not be executed"),
         libc::E2BIG => format!("the arguments and the environment of `{name}` are longer than the kernel takes"),

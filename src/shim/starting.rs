@@ -1,5 +1,6 @@
 //! From an order to a running program.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd as _;
 
@@ -19,7 +20,7 @@ use crate::failpoint;
 use crate::launch::{Launch, OutputMode, ResourceLimits, ShimKind};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Identity};
-use crate::sys::spawn::{self, Program, Stdio};
+use crate::sys::spawn::{self, Program, Session, Stdio};
 use crate::sys::time::{Boottime, Wall};
 
 impl Shim {
@@ -77,7 +78,7 @@ impl Shim {
                 let mut capture = capture;
                 drop(given);
                 capture.finish(began);
-                return Err(program::explain(&error, launch));
+                return Err(program::explain(&error, OsStr::new(&launch.argv[0]), &launch.workdir));
             }
         };
         process::raise_oom_score(pid);
@@ -122,6 +123,7 @@ impl Shim {
             env: &prepared.env,
             workdir: Some(&prepared.workdir),
             stdio,
+            session: Session::Own,
             inherit: &inherit,
         };
         let limits = rlimits(&launch.limits);
@@ -162,6 +164,7 @@ impl Shim {
         if self.tokens.contains_key(&adopt.start.token) {
             return;
         }
+        failpoint!("shim::adopt::before");
         let now = Boottime::now();
         let leader = adopt.leader.and_then(|who| who.open().map(|handle| Leader::Foreign(who, handle)));
         let leader = leader.unwrap_or(Leader::Gone(adopt.session.or(adopt.leader.map(|who| who.pid))));
@@ -177,6 +180,7 @@ impl Shim {
         if is_gone {
             self.lost_leader(key, "its shim died, and it ended unseen");
         }
+        failpoint!("shim::adopt::after");
     }
 }
 

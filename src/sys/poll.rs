@@ -17,6 +17,8 @@ pub enum Interest {
     Read,
     /// The same, and room to write.
     ReadWrite,
+    /// Room to write, or the other end gone.
+    Write,
 }
 
 /// An epoll instance whose events carry a number that the caller chose.
@@ -77,6 +79,7 @@ fn flags(interest: Interest) -> epoll::EventFlags {
     match interest {
         Interest::Read => epoll::EventFlags::IN,
         Interest::ReadWrite => epoll::EventFlags::IN | epoll::EventFlags::OUT,
+        Interest::Write => epoll::EventFlags::OUT,
     }
 }
 
@@ -160,13 +163,20 @@ impl Signals {
     /// Takes every signal that is pending. Several of one kind may have become one.
     #[must_use]
     pub fn take(&self) -> Vec<i32> {
+        self.take_all().into_iter().map(|taken| taken.signal).collect()
+    }
+
+    /// Takes every signal that is pending, and says which of them nobody has sent by hand.
+    #[must_use]
+    pub fn take_all(&self) -> Vec<Taken> {
         const SIZE: usize = size_of::<libc::signalfd_siginfo>();
         let mut taken = Vec::new();
         let mut buffer = [0_u8; SIZE * 8];
         while let Ok(count) = rustix::io::read(&self.0, &mut buffer) {
             for info in buffer[..count].chunks_exact(SIZE) {
-                // `ssi_signo` is the first field, four bytes.
-                taken.push(i32::from_ne_bytes([info[0], info[1], info[2], info[3]]));
+                // Four bytes each: `ssi_signo`, `ssi_errno`, `ssi_code`.
+                let field = |at: usize| i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
+                taken.push(Taken { signal: field(0), is_the_kernels: field(8) == SI_KERNEL });
             }
             if count < buffer.len() {
                 break;
@@ -179,6 +189,28 @@ impl Signals {
 impl AsFd for Signals {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+/// The code of a signal that the kernel sent on its own, such as for a key of the terminal.
+const SI_KERNEL: i32 = 0x80;
+
+/// A signal that has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Its number.
+    pub signal: i32,
+    /// Whether the kernel sent it, as it does for Ctrl-C: then every process in the terminal's foreground has it.
+    pub is_the_kernels: bool,
+}
+
+/// Says whether this process was started with a signal ignored, as `nohup` does.
+#[must_use]
+pub fn is_ignored(signal: i32) -> bool {
+    // SAFETY: with a null pointer nothing is set; `old` is plain data that the call fills in.
+    unsafe {
+        let mut old = std::mem::zeroed::<libc::sigaction>();
+        libc::sigaction(signal, std::ptr::null(), &raw mut old) == 0 && old.sa_sigaction == libc::SIG_IGN
     }
 }
 

@@ -15,7 +15,7 @@ pub enum Stdio<'a> {
 
 /// Everything that is known of a program before it starts.
 ///
-/// It starts in a session of its own, with every signal at its default and none blocked, and with no descriptor but the ones named here.
+/// It starts with no signal blocked, and with no descriptor but the ones named here.
 #[derive(Debug)]
 pub struct Program<'a> {
     /// The file; resolved, since no path is searched.
@@ -28,9 +28,20 @@ pub struct Program<'a> {
     pub workdir: Option<&'a CStr>,
     /// stdin, stdout, stderr.
     pub stdio: [Stdio<'a>; 3],
+    /// Whether it begins a session of its own.
+    pub session: Session,
     /// Descriptors that the program inherits, each with the number that it has there. No two may get in each other's
     /// way: a number is either the descriptor's own or above every number named here.
     pub inherit: &'a [(BorrowedFd<'a>, i32)],
+}
+
+/// Whose terminal and whose signals a program has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// Its own: no terminal, and every signal at its default.
+    Own,
+    /// Ours, as a program has that a shell starts: keys typed on the terminal reach it, and what `nohup` ignores stays ignored.
+    Ours,
 }
 
 /// Starts a program as a child. Costs the same however large this process is.
@@ -54,7 +65,7 @@ pub fn spawn(program: &Program<'_>) -> io::Result<i32> {
     if let Some(folder) = program.workdir {
         steps.enter(folder)?;
     }
-    let attributes = Attributes::new()?;
+    let attributes = Attributes::new(program.session)?;
     let mut pid = 0;
     // SAFETY: every pointer is to a value of this frame; both lists end with a null pointer.
     check(unsafe {
@@ -117,22 +128,31 @@ impl Drop for Steps {
 struct Attributes(libc::posix_spawnattr_t);
 
 impl Attributes {
-    fn new() -> io::Result<Self> {
+    fn new(session: Session) -> io::Result<Self> {
         // SAFETY: the value is initialised by the call before anything else reads it.
         let mut attributes = unsafe { std::mem::zeroed() };
         // SAFETY: as above.
         check(unsafe { libc::posix_spawnattr_init(&raw mut attributes) })?;
         let mut this = Self(attributes);
-        let flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSID as i32;
+        let mut flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        if session == Session::Own {
+            flags |= libc::POSIX_SPAWN_SETSID as i32;
+        }
         // SAFETY: a set is bits, so every pattern is one; the attributes are initialised above.
         unsafe {
             let mut none = std::mem::zeroed::<libc::sigset_t>();
             // Not sigfillset: that leaves out the C library's own two signals, which then start out ignored.
-            let mut all = std::mem::zeroed::<libc::sigset_t>();
-            std::ptr::from_mut(&mut all).write_bytes(0xff, 1);
+            let mut defaults = std::mem::zeroed::<libc::sigset_t>();
             libc::sigemptyset(&raw mut none);
+            libc::sigemptyset(&raw mut defaults);
+            match session {
+                // Not sigfillset: that leaves out the C library's own two signals, which then start out ignored.
+                Session::Own => std::ptr::from_mut(&mut defaults).write_bytes(0xff, 1),
+                // What Rust ignores at the start of every program, nobody asked for.
+                Session::Ours => _ = libc::sigaddset(&raw mut defaults, libc::SIGPIPE),
+            }
             check(libc::posix_spawnattr_setsigmask(&raw mut this.0, &raw const none))?;
-            check(libc::posix_spawnattr_setsigdefault(&raw mut this.0, &raw const all))?;
+            check(libc::posix_spawnattr_setsigdefault(&raw mut this.0, &raw const defaults))?;
             check(libc::posix_spawnattr_setflags(&raw mut this.0, flags as libc::c_short))?;
         }
         Ok(this)
@@ -198,7 +218,9 @@ fn become_program(
     };
     // SAFETY: plain system calls on descriptors of this frame; copies keep the source open.
     unsafe {
-        succeed(libc::setsid())?;
+        if program.session == Session::Own {
+            succeed(libc::setsid())?;
+        }
         for (number, stdio) in (0..).zip(program.stdio) {
             match stdio {
                 Stdio::To(fd) => succeed(libc::dup2(fd.as_raw_fd(), number))?,

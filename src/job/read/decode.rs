@@ -7,7 +7,7 @@ use steadfast_retry::table::Source;
 use toml::Spanned;
 use toml::de::{DeArray, DeValue, ValueDeserializer};
 
-use super::words::{Context, say};
+use super::words::{Context, Place, say};
 use crate::job::Diagnostic;
 
 /// The most mistakes that are told of one table.
@@ -44,12 +44,20 @@ pub(super) fn decode<T: for<'de> Deserialize<'de>>(
             Err(error) => error,
         };
         let span = error.span().unwrap_or_else(|| table.span());
+        // What lacks something only because it was taken out is taken out as well, without a word.
+        if let Some(wound) = decoded.wounds.iter().position(|wound| holds(&span, wound)) {
+            let wound = decoded.wounds.swap_remove(wound);
+            match cut(table.get_mut(), &wound) {
+                Some(cut) => decoded.note(cut),
+                None => break,
+            }
+            continue;
+        }
         let cut = cut(table.get_mut(), &span);
-        let path = cut.as_ref().map_or(&[] as &[String], |cut| &cut.path);
-        decoded.mistakes.push(say(source, context, path, span, error.message()));
+        let place = cut.as_ref().map_or(Place::default(), |cut| cut.place.clone());
+        decoded.mistakes.push(say(source, context, &place, span, error.message()));
         match cut {
-            Some(Cut { parent: Some(parent), .. }) => decoded.wounds.push(parent),
-            Some(Cut { parent: None, was_table, .. }) => decoded.torn |= was_table,
+            Some(cut) => decoded.note(cut),
             // The mistake is in the table as a whole: there is nothing left to look at.
             None => break,
         }
@@ -57,10 +65,21 @@ pub(super) fn decode<T: for<'de> Deserialize<'de>>(
     decoded
 }
 
+/// Keys that say, rightly or not, what a job does.
+const ACTIONS: [&str; 8] = ["args", "cmd", "command", "kind", "name", "run", "script", "shell"];
+
+impl<T> Decoded<T> {
+    fn note(&mut self, cut: Cut) {
+        match cut.parent {
+            Some(parent) => self.wounds.push(parent),
+            None => self.torn |= cut.was_table || cut.place.keys.iter().any(|key| ACTIONS.contains(&key.as_str())),
+        }
+    }
+}
+
 /// What was taken out.
 struct Cut {
-    /// The keys that lead to it; entries of lists have none.
-    path: Vec<String>,
+    place: Place,
     /// The place of the table or list that it was in; `None` for the outermost.
     parent: Option<Range<usize>>,
     was_table: bool,
@@ -86,9 +105,9 @@ fn cut(value: &mut DeValue<'_>, at: &Range<usize>) -> Option<Cut> {
             let (key, inner) = taken?;
             let mut cut = inner.unwrap_or_else(|| {
                 let was_table = table.remove(key.as_str()).is_some_and(|value| value.get_ref().is_table());
-                Cut { path: Vec::new(), parent: None, was_table }
+                Cut { place: Place::default(), parent: None, was_table }
             });
-            cut.path.insert(0, key);
+            cut.place.keys.insert(0, key);
             Some(cut)
         }
         DeValue::Array(items) => {
@@ -101,7 +120,8 @@ fn cut(value: &mut DeValue<'_>, at: &Range<usize>) -> Option<Cut> {
                     let was_table = items[index].get_ref().is_table();
                     let all = std::mem::replace(items, DeArray::new()).into_iter().enumerate();
                     all.filter(|(other, _)| *other != index).for_each(|(_, item)| items.push(item));
-                    return Some(Cut { path: Vec::new(), parent: None, was_table });
+                    let place = Place { keys: Vec::new(), is_entry: true };
+                    return Some(Cut { place, parent: None, was_table });
                 }
             }
             None

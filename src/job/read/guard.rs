@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use steadfast_retry::table::Source;
+use toml_parser::lexer::TokenKind;
 
 use crate::job::{Code, Diagnostic};
 
@@ -52,84 +53,53 @@ enum Nesting {
     TooManyDots(usize),
 }
 
-/// Counts open brackets outside of strings and comments.
+/// Counts open brackets outside of strings and comments, as the parser's own lexer parts the text.
 ///
-/// Only a closer of the same kind closes: a parser that goes on inside `[` after a stray `}` is deeper than one that takes
-/// any closer would believe, and that is how its own limit is fooled.
+/// Only a closer of the same kind closes: a parser that goes on inside `[` after a stray `}` is deeper than a count that
+/// takes any closer would believe, and the parser's own limit is fooled by closers that it never opened.
 fn nesting(text: &str) -> Nesting {
-    let bytes = text.as_bytes();
-    let openers = bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'[' | b'{'));
-    if let Some((at, _)) = openers.skip(MOST_BRACKETS).next() {
+    let mut openers = text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'[' | b'{'));
+    if let Some((at, _)) = openers.nth(MOST_BRACKETS) {
         return Nesting::TooMany(at);
     }
-    let mut open: Vec<u8> = Vec::new();
+    let mut open: Vec<TokenKind> = Vec::new();
     let mut dots = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        match bytes[at] {
-            opener @ (b'[' | b'{') => {
-                open.push(opener);
+    for token in toml_parser::Source::new(text).lex() {
+        let at = token.span().start();
+        match token.kind() {
+            kind @ (TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket) => {
+                open.push(kind);
                 dots = 0;
                 if open.len() > DEEPEST {
                     return Nesting::TooDeep(at);
                 }
             }
-            closer @ (b']' | b'}') => {
-                // In ASCII both closers stand two behind their openers.
-                if open.last().is_some_and(|opener| opener + 2 == closer) {
-                    open.pop();
-                }
-                dots = 0;
-            }
-            b'=' | b',' | b'\n' => dots = 0,
-            b'.' => {
+            TokenKind::RightSquareBracket => close(&mut open, TokenKind::LeftSquareBracket),
+            TokenKind::RightCurlyBracket => close(&mut open, TokenKind::LeftCurlyBracket),
+            TokenKind::Equals | TokenKind::Comma | TokenKind::Newline => dots = 0,
+            TokenKind::Dot => {
                 dots += 1;
                 if dots > MOST_DOTS {
                     return Nesting::TooManyDots(at);
                 }
             }
-            b'#' => at = line_end(bytes, at),
-            b'"' | b'\'' => {
-                at = string_end(bytes, at);
-                continue;
-            }
-            _ => {}
+            TokenKind::Whitespace
+            | TokenKind::Comment
+            | TokenKind::LiteralString
+            | TokenKind::BasicString
+            | TokenKind::MlLiteralString
+            | TokenKind::MlBasicString
+            | TokenKind::Atom
+            | TokenKind::Eof => {}
         }
-        at += 1;
     }
     Nesting::Fine
 }
 
-/// The last byte before the end of a line.
-fn line_end(bytes: &[u8], from: usize) -> usize {
-    bytes[from..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| from + length - 1)
-}
-
-/// The byte behind a string that begins at `from`. One that is not closed ends with its line, or with the file.
-fn string_end(bytes: &[u8], from: usize) -> usize {
-    let quote = bytes[from];
-    let triple = bytes[from..].starts_with(&[quote; 3]);
-    let mut at = if triple { from + 3 } else { from + 1 };
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' if quote == b'"' => at += 1,
-            b'\n' if !triple => return at,
-            byte if byte == quote => {
-                if !triple {
-                    return at + 1;
-                }
-                let run = bytes[at..].iter().take_while(|byte| **byte == quote).count();
-                if run >= 3 {
-                    // Up to two quotes may belong to the string itself, before the three that end it.
-                    return at + run.min(5);
-                }
-                at += run - 1;
-            }
-            _ => {}
-        }
-        at += 1;
+fn close(open: &mut Vec<TokenKind>, opener: TokenKind) {
+    if open.last() == Some(&opener) {
+        open.pop();
     }
-    bytes.len()
 }
 
 /// Refuses a text whose last line has no end: half a file may be valid and mean something else.

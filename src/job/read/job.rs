@@ -381,7 +381,7 @@ impl Maker<'_, '_> {
     fn after(&mut self, table: &JobTable) -> Option<After> {
         let written = table.after.as_ref()?;
         let mut jobs: Vec<String> = Vec::new();
-        for wanted in &written.jobs {
+        for wanted in &written.value.jobs {
             let name = &wanted.value;
             if jobs.contains(name) {
                 self.tell(
@@ -400,11 +400,11 @@ impl Maker<'_, '_> {
             }
             jobs.push(name.clone());
         }
-        if jobs.is_empty() && self.wounded.spans.is_empty() {
+        if jobs.is_empty() {
             let message = "`after` names no job, so it would never fire";
-            self.tell(Code::UNKNOWN_JOB, &self.name.span.clone(), message, "name a job, or leave `after` out");
+            self.tell_missing(Code::UNKNOWN_JOB, &written.span, message, "name a job, or leave `after` out");
         }
-        Some(After { jobs, mode: written.mode })
+        Some(After { jobs, mode: written.value.mode })
     }
 
     fn matrix(&mut self, table: &JobTable) -> Matrix {

@@ -40,19 +40,25 @@ pub(super) struct Part<'a> {
 
 /// Parses a text that the guard let pass.
 pub(super) fn parse<'a>(text: &'a Text, source: &'a Source) -> Parsed<'a> {
-    let (root, errors) = DeTable::parse_recoverable(source.text());
+    let (root, mut errors) = DeTable::parse_recoverable(source.text());
+    errors.sort_by_key(|error| error.span().map_or(usize::MAX, |span| span.start));
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
     let mut first_mistake = usize::MAX;
+    let mut lost = false;
     for error in &errors {
         let end = source.text().len();
         let span = error.span().unwrap_or(end..end);
         first_mistake = first_mistake.min(span.start);
+        let unclosed = error.message().starts_with("missing comma") && begins_anew(source.text(), span.start);
         let diagnostic = say_syntax(source, span, error.message());
         // One slip often makes the parser complain again on the same line; the first complaint is the one that helps.
-        if diagnostics.last().is_none_or(|last| last.line != diagnostic.line) {
+        if !lost && diagnostics.last().is_none_or(|last| last.line != diagnostic.line) {
             diagnostics.push(diagnostic);
         }
+        // A header or key inside of a list that was never closed: what the parser says from here on is about nothing.
+        lost |= unclosed;
     }
+    let first_mistake = header_before(source.text(), first_mistake);
     let whole = errors.is_empty();
     let mut parsed = Parsed { text, source, parts: Vec::new(), diagnostics, whole };
     for (key, value) in root.into_inner() {
@@ -73,6 +79,23 @@ pub(super) fn parse<'a>(text: &'a Text, source: &'a Source) -> Parsed<'a> {
     }
     parsed.parts.sort_by_key(|part| part.name.span.start);
     parsed
+}
+
+/// Whether a line begins here that could stand at the top: a header, or a key with its value.
+fn begins_anew(text: &str, at: usize) -> bool {
+    let (Some(before), Some(after)) = (text.get(..at), text.get(at..)) else { return false };
+    let line = after.lines().next().unwrap_or_default();
+    let is_key = |key: &str| key.trim_end().chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let assigns = line.split_once('=').is_some_and(|(key, _)| is_key(key));
+    before.rsplit('\n').next().is_some_and(|start| start.trim().is_empty()) && (line.starts_with('[') || assigns)
+}
+
+/// The beginning of the table that a place is in: what the parser made of the rest of that table is not to be trusted.
+fn header_before(text: &str, at: usize) -> usize {
+    match text.get(..at) {
+        Some(before) => before.rfind("\n[").map_or(0, |newline| newline + 1),
+        None => usize::MAX,
+    }
 }
 
 impl<'a> Parsed<'a> {

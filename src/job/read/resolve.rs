@@ -114,6 +114,9 @@ impl<'z> Resolver<'z> {
 
     fn name_is_good(&mut self, source: &Source, part: &Part<'_>, first: Option<(&Source, &Range<usize>)>) -> bool {
         let (kind, name, span) = (part.kind, &part.name.value, part.name.span.clone());
+        if !part.sound {
+            return first.is_none() && is_kebab_case(name);
+        }
         if let Some((first, first_span)) = first {
             let (line, _) = first.line_and_column(first_span.start);
             let message = format!("the {kind} `{name}` is declared twice, first at {}:{line}", first.file());
@@ -235,7 +238,17 @@ impl<'z> Resolver<'z> {
             told.extend(errors);
         }
         let mut seen: Vec<PolicyError> = Vec::new();
+        let mut circles: Vec<Vec<String>> = Vec::new();
         for error in told {
+            // Each policy of a circle tells of it, beginning with itself.
+            if let Some((_, way)) = error.message().split_once("in a circle: ") {
+                let mut names: Vec<String> = way.split(" -> ").skip(1).map(str::to_owned).collect();
+                names.sort();
+                if circles.contains(&names) {
+                    continue;
+                }
+                circles.push(names);
+            }
             let (file, span) = (error.origin().file.to_string(), error.span());
             if seen.contains(&error) || wounds.iter().any(|(wounded, at)| *wounded == file && *at == span) {
                 continue;
@@ -288,7 +301,7 @@ impl<'z> Resolver<'z> {
             jobs.insert(job.name.clone(), Arc::new(job));
         }
         let links = drafts.iter().map(|draft| {
-            let after = draft.table.after.as_ref().map_or(&[] as &[_], |after| &after.jobs);
+            let after = draft.table.after.as_ref().map_or(&[] as &[_], |after| &after.value.jobs);
             (draft.name.value.as_str(), Links { source: draft.source, jobs: after })
         });
         self.diagnostics.extend(circles(&links.collect()));

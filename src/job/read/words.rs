@@ -16,6 +16,15 @@ pub(super) struct Context<'a> {
     pub(super) name: &'a str,
 }
 
+/// Where in a table a mistake is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    /// The keys that lead to it.
+    pub(super) keys: Vec<String>,
+    /// Whether it is an entry of a list, not the list itself.
+    pub(super) is_entry: bool,
+}
+
 /// Keys that people write in the wrong place or remember from elsewhere, and what to write instead.
 const MISPLACED: &[(&str, &str)] = &[
     ("args", "arguments stand in `run`, after the program: run = [\"python3\", \"train.py\"]"),
@@ -69,12 +78,12 @@ const ACTIONS: [&str; 4] = ["download", "papers", "ask", "train"];
 pub(super) fn say(
     source: &Source,
     context: &Context<'_>,
-    path: &[String],
+    place: &Place,
     span: Range<usize>,
     message: &str,
 ) -> Diagnostic {
     if let Some(rest) = message.strip_prefix("unknown field ") {
-        return unknown_key(source, context, path, span, rest);
+        return unknown_key(source, context, place, span, rest);
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {
         let (typed, known) = quoted(rest);
@@ -82,31 +91,37 @@ pub(super) fn say(
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("write one of {}", listed(&known)),
         };
-        let message = format!("`{}` is no word for {}", short(typed), of_key(path));
+        let message = format!("`{}` is no word for {}", short(typed), place.name());
         return Diagnostic::at(Code::UNKNOWN_WORD, source, span, message, help);
     }
     if let Some(rest) = message.strip_prefix("missing field ") {
         let (key, _) = quoted(rest);
-        let place = if path.is_empty() { String::new() } else { format!(" in {}", of_key(path)) };
-        let help = format!("add {}", example(key));
-        return Diagnostic::at(Code::MISSING_KEY, source, span, format!("`{key}` is missing{place}"), help);
+        let within = if place.keys.is_empty() { String::new() } else { format!(" in {}", of_key(&place.keys)) };
+        let help = example(key).map_or_else(|| format!("add `{key}`"), |shown| format!("add {shown}"));
+        return Diagnostic::at(Code::MISSING_KEY, source, span, format!("`{key}` is missing{within}"), help);
     }
     let kind = message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "));
     if let Some((found, expected)) = kind.and_then(|rest| rest.rsplit_once(", expected ")) {
         let expected = thing(expected);
-        let message = format!("{} is {}", of_key(path), found_words(found));
-        let diagnostic = Diagnostic::at(Code::WRONG_FORM, source, span, message, format!("write {expected}"));
+        let message = format!("{} is {}", place.name(), found_words(found));
+        let shown = place.keys.last().and_then(|key| example(key)).filter(|_| expected == "a table");
+        let help = format!("write {}", shown.unwrap_or(expected)).replace("NAME", context.name);
+        let diagnostic = Diagnostic::at(Code::WRONG_FORM, source, span, message, help);
         return diagnostic.label(format!("expected {expected}"));
+    }
+    if message.starts_with("wanted string or table") || message.starts_with("wanted exactly 1 element") {
+        let message = format!("{} is no word in quotes", place.name());
+        return Diagnostic::at(Code::WRONG_FORM, source, span, message, explained(context, place));
     }
     let (message, help) = split_help(message);
     let code = if context.kind == "class" && message.contains("pattern") { Code::CLASS } else { Code::WRONG_FORM };
-    let help = help.map_or_else(|| explained(context, path), str::to_owned);
+    let help = help.unwrap_or_else(|| explained(context, place));
     Diagnostic::at(code, source, span, message, help)
 }
 
-fn unknown_key(source: &Source, context: &Context<'_>, path: &[String], span: Range<usize>, rest: &str) -> Diagnostic {
+fn unknown_key(source: &Source, context: &Context<'_>, place: &Place, span: Range<usize>, rest: &str) -> Diagnostic {
     let (typed, known) = quoted(rest);
-    if context.kind == "job" && path.len() == 1 && ACTIONS.contains(&typed) {
+    if context.kind == "job" && place.keys.len() == 1 && ACTIONS.contains(&typed) {
         let message = format!("the action `{typed}` is not built into this version");
         let help = format!("this version runs programs: `[job.{}.command]`", context.name);
         return Diagnostic::at(Code::NOT_BUILT, source, span, message, help);
@@ -118,11 +133,11 @@ fn unknown_key(source: &Source, context: &Context<'_>, path: &[String], span: Ra
         (None, None) if known.is_empty() => "leave it out: the table takes no keys".to_owned(),
         (None, None) => format!("known keys are {}", listed(&known)),
     };
-    let place = match path.split_last() {
+    let within = match place.keys.split_last() {
         Some((_, parents)) if !parents.is_empty() => format!(" in {}", of_key(parents)),
         Some(_) | None => String::new(),
     };
-    Diagnostic::at(Code::UNKNOWN_KEY, source, span, format!("unknown key `{}`{place}", short(typed)), help)
+    Diagnostic::at(Code::UNKNOWN_KEY, source, span, format!("unknown key `{}`{within}", short(typed)), help)
 }
 
 /// The words in backquotes: the first, and the others.
@@ -138,14 +153,23 @@ fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The key that a path ends in, for the beginning of a sentence.
-fn of_key(path: &[String]) -> String {
-    path.last().map_or_else(|| "this".to_owned(), |key| format!("`{}`", short(key)))
+impl Place {
+    /// What the place is called at the beginning of a sentence.
+    fn name(&self) -> String {
+        match self.is_entry {
+            true => format!("an entry of {}", of_key(&self.keys)),
+            false => of_key(&self.keys),
+        }
+    }
+}
+
+fn of_key(keys: &[String]) -> String {
+    keys.last().map_or_else(|| "this".to_owned(), |key| format!("`{}`", short(key)))
 }
 
 /// What serde expected, as somebody would say it.
 fn thing(expected: &str) -> &str {
-    match expected.trim_end_matches(|c: char| c == '.') {
+    match expected.trim_end_matches('.') {
         "a string" | "string" => "a text in quotes",
         "a boolean" => "true or false",
         "a sequence" => "a list in [ ]",
@@ -182,42 +206,62 @@ pub(super) fn short(text: &str) -> String {
     out
 }
 
-/// How a missing key could be written.
-fn example(key: &str) -> String {
-    match key {
-        "class" => "`class`, such as class = \"net-*\"".to_owned(),
-        "on" => "`on`, such as on = \"failed\"".to_owned(),
-        "run" => "`run`, such as run = [\"scripts/page.sh\", \"{job}\"]".to_owned(),
-        "queue" => "`queue`, such as { queue = 1 }".to_owned(),
-        "all" => "`all`, such as { all = 10 }".to_owned(),
-        "slots" => "`slots`, such as slots = 1".to_owned(),
-        other => format!("`{other}`"),
-    }
+/// How a key could be written.
+fn example(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "all" => "missed = { all = 10 }",
+        "catch" => "catch = [ { class = \"net-*\", attempts = 10 } ]",
+        "class" => "class = \"net-*\"",
+        "command" => "a table `[job.NAME.command]`, and run = [\"program\", \"argument\"] below",
+        "delay" => "delay = { exponential = \"1s\", cap = \"5m\" }",
+        "finally" => "finally = [ { on = \"failed\", run = [\"program\"] } ]",
+        "limits" => "limits = { memory = \"8GiB\" }",
+        "loop" => "loop = { attempts = 5 }",
+        "on" => "on = \"failed\"",
+        "queue" => "overlap = { queue = 1 }",
+        "run" => "run = [\"scripts/page.sh\", \"{job}\"]",
+        "schedule" => "schedule = { cron = \"30 8 * * *\" }",
+        "stop" => "stop = { leader = \"10s\" }",
+        _ => return None,
+    })
 }
 
 /// Parts a message that brings its own remedy.
-fn split_help(message: &str) -> (&str, Option<&str>) {
+fn split_help(message: &str) -> (&str, Option<String>) {
     let at = ["\nhelp: ", "; write ", ": write ", ", expected ", ": names are "]
         .iter()
         .find_map(|mark| message.find(mark).map(|at| (at, *mark)));
     match at {
-        Some((at, "\nhelp: ")) => (&message[..at], Some(&message[at + 7..])),
-        Some((at, _)) => (&message[..at], Some(message[at..].trim_start_matches([';', ':', ',', ' ']))),
+        Some((at, "\nhelp: ")) => (&message[..at], Some(message[at + 7..].to_owned())),
+        Some((at, _)) => {
+            let rest = message[at..].trim_start_matches([';', ':', ',', ' ']);
+            let help = rest.strip_prefix("expected ").map_or_else(|| rest.to_owned(), |rest| format!("write {rest}"));
+            (&message[..at], Some(help))
+        }
         None => (message, None),
     }
 }
 
-fn explained(context: &Context<'_>, path: &[String]) -> String {
-    let keys: Vec<&str> = std::iter::once(context.kind).chain(path.iter().map(String::as_str)).collect();
+fn explained(context: &Context<'_>, place: &Place) -> String {
+    let keys: Vec<&str> = std::iter::once(context.kind).chain(place.keys.iter().map(String::as_str)).collect();
     format!("`steadfast explain {}` shows what it takes", keys.join("."))
 }
 
 /// Puts a message of the parser into a diagnostic.
 pub(super) fn say_syntax(source: &Source, span: Range<usize>, message: &str) -> Diagnostic {
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    let before = source.text().get(..span.start).unwrap_or_default();
+    let begins_line = before.rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
+    if begins_line && what.starts_with("missing comma") {
+        let message = "a comma or a closing bracket is missing before this line";
+        return Diagnostic::at(Code::SYNTAX, source, span, message, "check that each `[` and `{` above is closed");
+    }
+    if what == "string values must be quoted" && span.is_empty() {
+        return Diagnostic::at(Code::SYNTAX, source, span, "a value is missing", "write a value after the `=`");
+    }
     let help = match what {
         "duplicate key" => "a key stands once in its table, and a header once in a file: remove or rename one of them",
-        "string values must be quoted" => "put the text into quotes",
+        "string values must be quoted" | "invalid boolean" => "put the text into quotes",
         "missing comma between array elements" | "missing comma between key-value pairs" => {
             "put a comma between the two"
         }
@@ -239,6 +283,8 @@ pub(super) fn say_syntax(source: &Source, span: Range<usize>, message: &str) -> 
         "missing escaped value" | "too few unicode value digits" => {
             "double the backslash, or use single quotes, in which it means itself"
         }
+        "invalid basic string" => "end the text with `\"`, or use `\"\"\"` around a text of several lines",
+        "invalid literal string" => "end the text with `'`, or use `'''` around a text of several lines",
         "missing opening quote" => "check that each quote has its partner",
         "carriage return must be followed by newline" => "end lines with a newline alone",
         "unexpected key or value" | "unexpected content" => {

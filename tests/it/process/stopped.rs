@@ -1,5 +1,6 @@
 //! How programs are stopped, and what they leave behind.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use steadfast::exec::{Act, Report};
@@ -112,20 +113,38 @@ fn escaped_children_are_found_and_killed() {
 
 #[test]
 fn of_two_programs_only_the_right_one_loses_its_children() {
+    // Told apart by the token, and, without an environment, by the claim that they hold open.
+    for clean in ["", "env -i "] {
+        let mut house = House::new();
+        let (kept, lost) = (house.folder.path().join("kept"), house.folder.path().join("lost"));
+        let escape = |note: &Path| format!("({clean}setsid sh -c 'echo $$ > {}; sleep 60' &)", note.display());
+        let first = house.script(&format!("{}; sleep 60", escape(&kept)));
+        let first = house.begin(first);
+        let kept = number_in(&kept);
+        let second = format!("{}; while [ ! -s {} ]; do sleep 0.01; done", escape(&lost), lost.display());
+        let second = house.script(&second);
+        let exit = house.run(second);
+        assert_eq!(exit.status, code(0));
+        assert!(!lives(number_in(&lost)) && lives(kept) && exit.survivors.is_empty(), "{exit:?}");
+        house.hands().stop(&first, Rung::Leader);
+        house.ended(&first);
+        assert!(!lives(kept), "{clean}");
+    }
+}
+
+#[test]
+fn what_is_left_behind_is_asked_before_it_is_killed() {
     let mut house = House::new();
-    let note = |which: &str, house: &House| house.folder.path().join(which);
-    let daemon = |note: &std::path::Path| format!("(setsid sh -c 'echo $$ > {}; sleep 60' &)", note.display());
-    let (kept, lost) = (note("kept", &house), note("lost", &house));
-    let first = house.script(&format!("{}; sleep 60", daemon(&kept)));
-    let first = house.begin(first);
-    let kept = number_in(&kept);
-    let second = house.script(&format!("{}; while [ ! -s {} ]; do sleep 0.01; done", daemon(&lost), lost.display()));
-    let exit = house.run(second);
-    assert_eq!(exit.status, code(0));
-    assert!(!lives(number_in(&lost)) && lives(kept) && exit.survivors.is_empty(), "{exit:?}");
-    house.hands().stop(&first, Rung::Leader);
-    house.ended(&first);
-    assert!(!lives(kept));
+    let (note, asked) = (house.folder.path().join("pid"), house.folder.path().join("asked"));
+    let service = format!(
+        "setsid sh -c 'trap \"echo 1 > {}; exit\" TERM; echo $$ > {}; while :; do /bin/sleep 0.02; done' &",
+        asked.display(),
+        note.display()
+    );
+    let launch = house.script(&format!("{service} while [ ! -s {} ]; do sleep 0.01; done", note.display()));
+    let exit = house.run(launch);
+    assert!(asked.exists() && !lives(number_in(&note)), "{exit:?}");
+    assert_eq!((exit.status, exit.rung), (code(0), Some(Rung::All)));
 }
 
 #[test]

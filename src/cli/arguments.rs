@@ -1,0 +1,59 @@
+//! The tree of commands. What a command takes stands in its own file.
+
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::builder::styling::AnsiColor;
+use clap::{Parser, Subcommand};
+
+use super::console::Colour;
+use super::{check, completions, demo, explain, init, jobs, man, policy, run, schema, serve, train};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Runs work that is expected to fail on the way, under declarative retry policies
+#[derive(Debug, Parser)]
+#[command(name = "steadfast", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
+#[command(infer_subcommands = false, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Begin with:
+  steadfast run -- CMD      tries a command again until it succeeds
+  steadfast init            writes a first file of jobs
+  steadfast doctor          says whether this machine is fit
+
+Exit codes: 0 done, 1 failed for good, 2 usage, 3 configuration, 4 not found,
+5 conflict, 6 no daemon, 7 denied, 75 still being tried, 124 deadline.")]
+pub(super) struct Arguments {
+    /// The folder of the journal, the logs and the daemon's socket
+    ///
+    /// Without it $XDG_STATE_HOME/steadfast, and that is ~/.local/state/steadfast where nothing else is said.
+    #[arg(long, global = true, value_name = "DIR", env = "STEADFAST_STATE", hide_env_values = true)]
+    pub(super) state: Option<PathBuf>,
+    /// When colours are used
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(help = "When colours are used: auto, always, never")]
+    pub(super) color: Colour,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Check(check::Arguments),
+    Completions(completions::Arguments),
+    Explain(explain::Arguments),
+    Init(init::Arguments),
+    Jobs(jobs::Arguments),
+    Man(man::Arguments),
+    Policy(policy::Arguments),
+    Run(run::Arguments),
+    Schema(schema::Arguments),
+    Serve(serve::Arguments),
+    Demo(demo::Arguments),
+    #[command(name = "__train", hide = true)]
+    Train(train::Arguments),
+}
