@@ -11,7 +11,7 @@ use crate::{deny, examples, library, sim};
 const DEMO_EXISTS: bool = true;
 
 /// Whether the simulator holds a test. The step shows itself as skipped until then.
-const SIMULATOR_EXISTS: bool = false;
+const SIMULATOR_EXISTS: bool = true;
 
 /// Runs the steps, the cheap and telling ones first.
 ///
