@@ -34,8 +34,17 @@ mod policy;
 mod run;
 mod schema;
 
+mod events;
+mod logs;
+mod ps;
+mod serve;
+mod show;
+mod source;
+mod store;
 mod surroundings;
 mod text;
+mod why;
+mod words;
 
 use std::process::ExitCode;
 
@@ -73,15 +82,23 @@ pub fn main(surroundings: &Surroundings) -> ExitCode {
 fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let state =
         arguments.state.or_else(|| surroundings.xdg("XDG_STATE_HOME", ".local/state", "steadfast")).map(StateDir::at);
+    let state = state.as_ref();
     match arguments.command {
-        Command::Check(what) => check::perform(&what, console),
-        Command::Completions(what) => completions::perform(&what, console),
-        Command::Explain(what) => explain::perform(&what, console),
-        Command::Init(what) => init::perform(&what, console),
+        Command::Run(what) => run::perform(&what, console, surroundings, state.cloned()),
+        Command::Serve(what) => serve::perform(&what, console, surroundings, state),
+        Command::Ps(what) => ps::perform(&what, console, state),
+        Command::Show(what) => show::perform(&what, console, state),
+        Command::Logs(what) => logs::perform(&what, console, state),
+        Command::Why(what) => why::perform(&what, console, state),
         Command::Jobs(what) => jobs::perform(what, console),
-        Command::Man(what) => man::perform(&what, console),
         Command::Policy(what) => policy::perform(what, console),
-        Command::Run(what) => run::perform(&what, console, surroundings, state),
+        Command::Check(what) => check::perform(&what, console),
         Command::Schema(what) => schema::perform(&what, console),
+        Command::Explain(what) => explain::perform(&what, console),
+        Command::Events(what) => events::perform(&what, console, state),
+        Command::Store(what) => store::perform(what, console, state),
+        Command::Init(what) => init::perform(&what, console),
+        Command::Completions(what) => completions::perform(&what, console),
+        Command::Man(what) => man::perform(&what, console),
     }
 }

@@ -7,7 +7,9 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
 
 use super::console::Colour;
-use super::{check, completions, explain, init, jobs, man, policy, run, schema};
+use super::{
+    check, completions, events, explain, init, jobs, logs, man, policy, ps, run, schema, serve, show, store, why,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -43,13 +45,20 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    Check(check::Arguments),
-    Completions(completions::Arguments),
-    Explain(explain::Arguments),
-    Init(init::Arguments),
-    Jobs(jobs::Arguments),
-    Man(man::Arguments),
-    Policy(policy::Arguments),
     Run(run::Arguments),
+    Serve(serve::Arguments),
+    Ps(ps::Arguments),
+    Show(show::Arguments),
+    Logs(logs::Arguments),
+    Why(why::Arguments),
+    Jobs(jobs::Arguments),
+    Policy(policy::Arguments),
+    Check(check::Arguments),
     Schema(schema::Arguments),
+    Explain(explain::Arguments),
+    Events(events::Arguments),
+    Store(store::Arguments),
+    Init(init::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }

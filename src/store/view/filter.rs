@@ -141,7 +141,10 @@ impl Filter {
             "sweep" => match value.parse() {
                 Ok(run) => self.sweep = Some(run),
                 Err(_) => {
-                    return Err(("names no run".to_owned(), "write the number of the first run of a matrix".to_owned()));
+                    return Err((
+                        "names no run".to_owned(),
+                        "write the number of the first run of a matrix".to_owned(),
+                    ));
                 }
             },
             "job" | "class" => {
