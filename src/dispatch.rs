@@ -29,6 +29,7 @@ mod live;
 mod opening;
 mod order;
 mod outbox;
+mod outlook;
 mod recover;
 mod requests;
 mod ticks;
@@ -51,6 +52,7 @@ pub use lanes::WINDOW;
 pub use live::Terms;
 pub use order::Surroundings;
 pub use outbox::BatchId;
+pub use outlook::{Agenda, Ahead, Mood, Outlook, Waiting};
 pub use recover::{Awakening, Birth};
 
 use book::Book;

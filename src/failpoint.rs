@@ -21,6 +21,12 @@ pub const VARIABLE: &str = "STEADFAST_FAILPOINTS";
 
 /// Every failpoint of the program. A test compares this table with the source, in both directions.
 pub const NAMES: &[&str] = &[
+    "daemon::adopt::before",
+    "daemon::append::before",
+    "daemon::cut::before",
+    "daemon::ended::before",
+    "daemon::launch::after",
+    "daemon::launch::before",
     "hands::acknowledge::before",
     "hands::adopt::before",
     "hands::launch::after",
@@ -54,6 +60,10 @@ pub const NAMES: &[&str] = &[
     "shim::spawn::after",
     "shim::spawn::before",
     "shim::started::recorded",
+    "store::commit::after",
+    "store::commit::before",
+    "store::migrate::after",
+    "store::migrate::before",
 ];
 
 static ARMED: AtomicBool = AtomicBool::new(false);

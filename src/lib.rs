@@ -1,8 +1,10 @@
 //! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod daemon;
+pub mod demo;
 pub mod dispatch;
 pub mod evidence;
 pub mod exec;

@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand};
 
 use super::console::Colour;
 use super::{
-    check, completions, events, explain, init, jobs, logs, man, policy, ps, run, schema, serve, show, store, why,
+    check, completions, demo, events, explain, init, jobs, logs, man, policy, ps, run, schema, serve, show, store,
+    train, why,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -59,6 +60,9 @@ pub(super) enum Command {
     Events(events::Arguments),
     Store(store::Arguments),
     Init(init::Arguments),
+    Demo(demo::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
+    #[command(name = "__train", hide = true)]
+    Train(train::Arguments),
 }

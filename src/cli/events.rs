@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     answer: Answer,
 }
 
-pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&StateDir>) -> Result<Exit, Failure> {
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let source = Source::open(state)?;
     let wanted = Events { after: what.after, limit: usize::from(what.limit), run: what.run };
     let page = source.events(&wanted)?;

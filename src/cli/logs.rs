@@ -46,7 +46,7 @@ enum Which {
     Err,
 }
 
-pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&StateDir>) -> Result<Exit, Failure> {
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let source = Source::open(state)?;
     let (word, piece) = match what.run.split_once('#') {
         Some((word, piece)) => (word, Some(piece.parse::<Piece>().map_err(Failure::usage)?)),

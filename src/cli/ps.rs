@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     answer: Answer,
 }
 
-pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&StateDir>) -> Result<Exit, Failure> {
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let source = Source::open(state)?;
     let mut words = what.filter.join(" ");
     if words.is_empty() && !what.all {

@@ -1,108 +1,154 @@
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::source::folder;
+use super::state;
 use super::surroundings::Surroundings;
+use crate::api::{self, Hosting};
 use crate::clock::Clock;
 use crate::daemon::{self, ServeError, Served, Settings};
+use crate::dispatch::Tally;
 use crate::observe::Observer;
 use crate::state::StateDir;
-use crate::trace::{self, Build, ConsoleSettings, FileSettings, Filter, Looks, Metrics, Telemetry, TraceSettings};
+use crate::store::StoreError;
+use crate::trace::{
+    self, Build, ConsoleSettings, Feed, FileSettings, Filter, Looks, Metrics, Telemetry, TraceHandle, TraceSettings,
+};
 
-/// Runs the daemon in the foreground, as a service manager wants it
+/// Runs the jobs of files and folders: the daemon
+///
+/// It stays in the foreground. TERM or Ctrl-C stop it cleanly; attempts that are running run on, and the next daemon on the same
+/// state folder takes them over. HUP reads the files again; so does a change of a file.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  steadfast serve jobs/
-  steadfast serve jobs/ --until-idle     until nothing is left to do
-
-HUP reads the files again, TERM and INT stop the daemon. What it has started runs on
-until the next daemon, unless --stop-jobs is given.
-
-With --until-idle the exit code is 0 if the newest run of every job succeeded or may
-fail, 1 if not, and 75 if runs are held.")]
+  steadfast serve jobs/                 runs whatever jobs/*.toml declare
+  steadfast serve jobs/ --until-idle    ends when nothing is left to do: exit 0 if all
+                                        succeeded, 1 if not, 75 if runs are held")]
 pub(super) struct Arguments {
-    /// Files, and folders of which every `*.toml` is read
+    /// Files and folders of jobs
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
-    /// Start what has not run yet, and end when nothing is left to do
+    /// How many attempts may run at once; as many as there are processors without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    slots: Option<u32>,
+    /// Start each job that has no run yet, and end when nothing is left to do
     #[arg(long)]
     until_idle: bool,
-    /// How many attempts may run at once; the number of processors without it
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=4096))]
-    slots: Option<u16>,
-    /// Stop what is running when the daemon is stopped
+    /// End running attempts when the daemon is stopped, instead of leaving them to the next one
     #[arg(long)]
     stop_jobs: bool,
     /// Do not read files again when they change
     #[arg(long)]
     no_watch: bool,
-    /// Which events are printed on stderr, such as `warn` or `info,steadfast::attempt=debug`
-    #[arg(long, value_name = "FILTER", value_parser = Filter::new)]
-    log: Option<Filter>,
+    /// What is shown on stderr: error, warn, info, debug, trace, or target=level, separated by commas
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// Write no lines for machines into the state folder
+    #[arg(long)]
+    no_trace_files: bool,
 }
 
 pub(super) fn perform(
     what: &Arguments,
+    chosen: Option<&PathBuf>,
     console: &mut Console,
     surroundings: &Surroundings,
-    state: Option<&StateDir>,
 ) -> Result<Exit, Failure> {
-    let state = folder(state)?;
-    let own = |what: &str, error: std::io::Error| Failure::new(Exit::FAILED, format_args!("{what}: {error}"));
-    let slots = what.slots.map_or_else(processors, usize::from);
+    let folder = state::folder(chosen, surroundings)?;
+    let filter = match &what.log {
+        Some(text) => Filter::new(text).map_err(Failure::usage)?,
+        None => Filter::for_people(),
+    };
+    let slots = what.slots.map_or_else(processors, |slots| slots as usize);
     let settings = Settings {
         paths: what.paths.clone(),
-        state: state.root().to_owned(),
+        state: folder.root().to_owned(),
         slots,
         until_idle: what.until_idle,
         stop_jobs: what.stop_jobs,
         watch: !what.no_watch,
     };
-    state.make().map_err(|error| own("the state folder cannot be made", error))?;
-    let clock = Clock::open(state.root()).map_err(|error| own("the clock's offset cannot be kept", error))?;
-    let looks = Looks {
-        colour: console.has_colourful_talk,
-        columns: console.has_colourful_talk.then_some(console.width),
-        zone: jiff::tz::TimeZone::system(),
-        journal: surroundings.variable("JOURNAL_STREAM").is_some(),
-    };
-    let filter = what.log.clone().unwrap_or_else(Filter::for_people);
-    let trace = trace::init(TraceSettings {
-        console: Some(ConsoleSettings { to: Box::new(std::io::stderr()), looks, filter }),
-        files: Some((FileSettings::of(state), Filter::for_machines())),
-        now: Arc::new(move || clock.moment()),
-    });
-    let trace = trace.map_err(|error| Failure::new(Exit::FAILED, error))?;
-    let build = Build { version: env!("CARGO_PKG_VERSION").to_owned(), commit: None };
-    let telemetry: Arc<dyn Observer> = Arc::new(Telemetry::new(Arc::new(Metrics::new(build))));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| own("the runtime cannot begin", error))?;
-    let served = runtime.block_on(daemon::serve(settings, vec![telemetry], |_door| Ok(())));
-    trace.close(PATIENCE);
-    match served {
-        Ok(Served::Stopped) => Ok(Exit::GOOD),
-        Ok(Served::Idle(tally)) if tally.failed > 0 => Ok(Exit::FAILED),
-        Ok(Served::Idle(tally)) if tally.held > 0 => Ok(Exit::STILL_TRYING),
-        Ok(Served::Idle(_)) => Ok(Exit::GOOD),
-        Err(ServeError::Config(wrong)) => {
-            console.say(wrong.trim_end());
-            Err(Failure::silent(Exit::CONFIGURATION))
+    let looks = looks(console, surroundings);
+    let files = (!what.no_trace_files).then(|| (FileSettings::of(&folder), Filter::for_machines()));
+    match serve(settings, looks, filter, files)? {
+        Served::Stopped => Ok(Exit::GOOD),
+        Served::Idle(Tally { failed: 0, held: 0 }) => Ok(Exit::GOOD),
+        Served::Idle(Tally { failed: 0, held }) => {
+            console.say(format_args!("{held} runs are held; `steadfast release RUN` lets them go on"));
+            Ok(Exit::STILL_TRYING)
         }
-        Err(ServeError::Store(error)) => Err(super::source::of_store(&error)),
-        Err(error @ ServeError::Io(..)) => Err(Failure::new(Exit::FAILED, error)),
+        Served::Idle(Tally { failed, .. }) => {
+            console.say(format_args!("{failed} jobs did not succeed; `steadfast ps` shows them"));
+            Ok(Exit::FAILED)
+        }
     }
 }
 
-/// How long the last lines of the trace may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How lines for people look on stderr.
+pub(super) fn looks(console: &Console, surroundings: &Surroundings) -> Looks {
+    let is_terminal = std::io::stderr().is_terminal();
+    Looks {
+        colour: console.has_colourful_talk,
+        columns: is_terminal.then_some(console.width),
+        zone: TimeZone::system(),
+        journal: surroundings.variable("JOURNAL_STREAM").is_some() && !is_terminal,
+    }
+}
+
+/// Runs a daemon to its end, with its trace and its socket.
+pub(super) fn serve(
+    settings: Settings,
+    looks: Looks,
+    filter: Filter,
+    files: Option<(FileSettings, Filter)>,
+) -> Result<Served, Failure> {
+    let state = StateDir::at(&settings.state);
+    state.make().map_err(|error| {
+        Failure::new(
+            Exit::FAILED,
+            format_args!("the state folder `{}` cannot be made: {error}", state.root().display()),
+        )
+        .help("choose another with --state DIR")
+    })?;
+    let clock = Clock::unkept();
+    let console = ConsoleSettings { to: Box::new(std::io::stderr()), looks, filter };
+    let trace = trace::init(TraceSettings { console: Some(console), files, now: Arc::new(move || clock.moment()) });
+    let trace = trace.map_err(|error| Failure::new(Exit::FAILED, error))?;
+    let served = turn(settings, &state, &trace);
+    trace.close(Duration::from_secs(2));
+    served.map_err(|error| failure(&error))
+}
+
+fn turn(settings: Settings, state: &StateDir, trace: &TraceHandle) -> Result<Served, ServeError> {
+    let metrics = Arc::new(Metrics::new(Build { version: env!("CARGO_PKG_VERSION").to_owned(), commit: None }));
+    let feed = Feed::new(4_096);
+    let observers: Vec<Arc<dyn Observer>> =
+        vec![Arc::new(Telemetry::new(Arc::clone(&metrics))), Arc::new(feed.clone())];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| ServeError::Io("the runtime cannot begin", error))?;
+    let (state, trace) = (state.clone(), trace.clone());
+    runtime.block_on(daemon::serve(settings, observers, move |door| {
+        api::host(Hosting { state, door, feed, metrics: Some(metrics), trace: Some(trace) })
+    }))
+}
+
+fn failure(error: &ServeError) -> Failure {
+    let exit = match error {
+        ServeError::Config(_) => Exit::CONFIGURATION,
+        ServeError::Store(StoreError::Held(_)) => Exit::CONFLICT,
+        ServeError::Store(_) | ServeError::Io(..) => Exit::FAILED,
+    };
+    Failure::new(exit, error)
+}
 
 fn processors() -> usize {
-    std::thread::available_parallelism().map_or(4, std::num::NonZero::get)
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }

@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     answer: Answer,
 }
 
-pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&StateDir>) -> Result<Exit, Failure> {
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let source = Source::open(state)?;
     let (word, number) = match what.run.split_once('#') {
         Some((word, number)) => {

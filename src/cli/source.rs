@@ -22,13 +22,12 @@ pub(super) struct Source {
 
 impl Source {
     /// Opens the state folder that the arguments or the environment name, for reading.
-    pub(super) fn open(state: Option<&StateDir>) -> Result<Self, Failure> {
-        let state = folder(state)?.clone();
+    pub(super) fn open(state: &StateDir) -> Result<Self, Failure> {
         let view = View::open(state.root()).map_err(|error| match error {
             StoreError::Missing(_) => nothing_yet(state.root()),
             other => of_store(&other),
         })?;
-        Ok(Self { state, view, clock: Clock::unkept() })
+        Ok(Self { state: state.clone(), view, clock: Clock::unkept() })
     }
 
     pub(super) fn state(&self) -> &StateDir {
@@ -73,14 +72,6 @@ impl Source {
 fn policy_of(definition: &str) -> Option<Policy> {
     let definition: Definition = serde_json::from_str(definition).ok()?;
     Some((*definition.policy).clone())
-}
-
-/// Returns the state folder, which is known unless there is no home folder.
-pub(super) fn folder(state: Option<&StateDir>) -> Result<&StateDir, Failure> {
-    state.ok_or_else(|| {
-        Failure::usage("there is no state folder: neither XDG_STATE_HOME nor HOME is set")
-            .help("name one with `--state DIR`")
-    })
 }
 
 fn nothing_yet(folder: &Path) -> Failure {

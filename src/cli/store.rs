@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::source::{folder, of_store};
+use super::source::of_store;
 use super::text::{self, Cell};
 use crate::clock::{self, Clock};
 use crate::state::StateDir;
@@ -62,8 +62,7 @@ struct Prune {
     answer: Answer,
 }
 
-pub(super) fn perform(what: Arguments, console: &mut Console, state: Option<&StateDir>) -> Result<Exit, Failure> {
-    let state = folder(state)?;
+pub(super) fn perform(what: Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let root = state.root();
     let view = || View::open(root).map_err(|error| of_store(&error));
     match what.command {

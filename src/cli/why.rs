@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     answer: Answer,
 }
 
-pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&StateDir>) -> Result<Exit, Failure> {
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let source = Source::open(state)?;
     let view = source.run(source.find(&what.run)?)?;
     let first = if what.all { 0 } else { view.attempts.len().saturating_sub(1) };

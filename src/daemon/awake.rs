@@ -19,7 +19,7 @@ use crate::sys::process::BootId;
 use crate::terminal;
 
 use super::alarm::Alarm;
-use super::door::Door;
+use super::door::{Ask, Door};
 use super::loading::{self, Files};
 use super::lookup::{Lookup, TermsByDigest, terms_of};
 use super::manager;
@@ -98,6 +98,8 @@ pub async fn serve(
     observers: Vec<Arc<dyn Observer>>,
     open: impl FnOnce(Door) -> std::io::Result<()>,
 ) -> Result<Served, ServeError> {
+    let armed = crate::failpoint::arm_from_environment().map_err(std::io::Error::other);
+    armed.map_err(|error| ServeError::Io("the failpoints cannot be armed", error))?;
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;
@@ -165,12 +167,25 @@ pub async fn serve(
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
     manager::ready();
-    let why = turning.turn(Ears { asks, reports, written, signals }).await;
+    let mut ears = Ears { asks, reports, written, signals };
+    let why = turning.turn(&mut ears).await;
+    see_off(ears.asks).await;
     Ok(match why {
         dispatch::Exit::Stopped => Served::Stopped,
         dispatch::Exit::Idle(tally) => Served::Idle(tally),
     })
 }
+
+/// Lets whoever holds a door finish what it says to others and let go, while the state folder is still this daemon's.
+async fn see_off(mut asks: mpsc::UnboundedReceiver<Ask>) {
+    asks.close();
+    let all_gone = async { while asks.recv().await.is_some() {} };
+    // Whoever holds on longer talks to nobody.
+    let _ = tokio::time::timeout(FAREWELL, all_gone).await;
+}
+
+/// How long a daemon that ends waits for those who hold a door.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
 
 impl Loop {
     /// Reads again what a dispatcher must know to go on.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::dispatch::{Answer, Census, Order, Refusal};
+use crate::dispatch::{Agenda, Answer, Census, Order, Outlook, Refusal, Waiting};
 use crate::ids::RunId;
 use crate::job::Config;
 
@@ -25,6 +25,8 @@ pub(super) enum Ask {
     Drain(bool, Reply<Answer>),
     Stop { take_jobs: bool, reply: Reply<Answer> },
     Status(oneshot::Sender<Status>),
+    Outlook(Waiting, oneshot::Sender<Outlook>),
+    Agendas(oneshot::Sender<Vec<(String, Agenda)>>),
 }
 
 /// The way back of an answer.
@@ -137,6 +139,25 @@ impl Door {
         let (reply, heard) = oneshot::channel();
         self.asks.send(Ask::Status(reply)).ok()?;
         heard.await.ok()
+    }
+
+    /// Asks what stands between a run and its next attempt; `None` if the daemon is just going.
+    pub async fn outlook(&self, waiting: Waiting) -> Option<Outlook> {
+        let (reply, heard) = oneshot::channel();
+        self.asks.send(Ask::Outlook(waiting, reply)).ok()?;
+        heard.await.ok()
+    }
+
+    /// Asks what each job is going to do; `None` if the daemon is just going.
+    pub async fn agendas(&self) -> Option<Vec<(String, Agenda)>> {
+        let (reply, heard) = oneshot::channel();
+        self.asks.send(Ask::Agendas(reply)).ok()?;
+        heard.await.ok()
+    }
+
+    /// Returns when the daemon's loop has ended. Whoever holds a door lets go of it then, and the daemon waits a little for that.
+    pub async fn gone(&self) {
+        self.asks.closed().await;
     }
 
     async fn ask(&self, make: impl FnOnce(Reply<Answer>) -> Ask) -> Result<Answer, Refusal> {

@@ -33,15 +33,15 @@ impl Show {
         self.waiting.push_back((id, entries));
     }
 
-    /// Shows everything up to a batch, counting the journal's numbers on, and returns the marks that it settles.
-    fn now(&mut self, id: BatchId, seq: &mut u64) -> Vec<Mark> {
+    /// Shows everything up to a batch, counting the journal's numbers on, and returns the marks that it settles, with their runs.
+    fn now(&mut self, id: BatchId, seq: &mut u64) -> Vec<(Mark, RunId)> {
         let mut settled = Vec::new();
         while self.waiting.front().is_some_and(|(waiting, _)| *waiting <= id) {
             let (_, entries) = self.waiting.pop_front().expect("the front was just seen");
             for entry in &entries {
                 self.observers.iter().for_each(|observer| observer.seen(*seq, entry));
                 *seq += 1;
-                settled.extend(entry.mark());
+                settled.extend(entry.mark().zip(entry.run()));
             }
         }
         settled
@@ -150,7 +150,7 @@ impl Loop {
             }
             Report::Ended { exit, mark } => {
                 failpoint!("daemon::ended::before");
-                self.ends.insert(mark, exit.start);
+                self.ends.insert((mark, exit.start.run), exit.start);
                 let (name, watch) = self.watched.remove(&exit.start.token).unwrap_or_default();
                 let classes = self.dispatcher.classes_of(exit.start.run, exit.start.piece);
                 let ended = gather(&exit, mark, &name, &watch, classes);
@@ -182,8 +182,8 @@ impl Loop {
             store::Report::Durable { epoch, .. } if epoch != self.epoch => {}
             store::Report::Durable { through, .. } => {
                 let id = BatchId(through);
-                for mark in self.show.now(id, &mut self.next_seq) {
-                    if let (Some(hands), Some(start)) = (&self.hands, self.ends.remove(&mark)) {
+                for (mark, run) in self.show.now(id, &mut self.next_seq) {
+                    if let (Some(hands), Some(start)) = (&self.hands, self.ends.remove(&(mark, run))) {
                         hands.acknowledge(&start, mark);
                     }
                 }

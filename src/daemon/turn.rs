@@ -46,7 +46,8 @@ pub(super) struct Loop {
     /// What is known of each start in flight for gathering its evidence: the program's name and how it is watched.
     pub(super) watched: HashMap<Token, (String, Watch)>,
     /// The starts whose ends were heard and are not yet durable, by their places in the shims' journals.
-    pub(super) ends: HashMap<Mark, Start>,
+    /// Starts that were lost together share one place.
+    pub(super) ends: HashMap<(Mark, RunId), Start>,
     pub(super) degraded: Option<Degraded>,
     pub(super) ended: Option<Exit>,
     pub(super) draining: bool,
@@ -67,7 +68,7 @@ const AT_ONCE: usize = 256;
 
 impl Loop {
     /// Turns until the dispatcher says that it is over.
-    pub(super) async fn turn(&mut self, mut ears: Ears) -> Exit {
+    pub(super) async fn turn(&mut self, ears: &mut Ears) -> Exit {
         let (mut reports, mut written) = (Vec::with_capacity(AT_ONCE), Vec::with_capacity(AT_ONCE));
         while self.ended.is_none() {
             tokio::select! {
@@ -169,16 +170,17 @@ impl Loop {
                 self.stop(take_jobs);
             }
             Ask::Status(reply) => drop(reply.send(self.status())),
+            Ask::Outlook(waiting, reply) => drop(reply.send(self.dispatcher.outlook(&waiting))),
+            Ask::Agendas(reply) => drop(reply.send(self.dispatcher.agendas())),
         }
     }
 
     fn start(&mut self, mut orders: Vec<Order>, reply: Reply<Answer>) {
-        for order in &mut orders {
-            if let Some((key, known)) = &mut order.key {
-                match self.lookup.run_of_key(key) {
-                    Ok(found) => *known = found,
-                    Err(error) => return drop(reply.send(Err(Refusal::Conflict(error.to_string())))),
-                }
+        let mut keys: Vec<_> = orders.iter_mut().filter_map(|order| order.key.as_mut()).collect();
+        if !keys.is_empty() {
+            match self.lookup.runs_of_keys(keys.iter().map(|(key, _)| key.clone()).collect()) {
+                Ok(found) => keys.iter_mut().zip(found).for_each(|((_, known), found)| *known = found),
+                Err(error) => return drop(reply.send(Err(Refusal::Conflict(error.to_string())))),
             }
         }
         let request = self.request(reply);

@@ -87,6 +87,7 @@ impl Hands {
     ) -> io::Result<(Self, Vec<(Start, Fate)>)> {
         let claims = site.folder.join("claims");
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&claims)?;
+        claim::forget_draft(&claims);
         let can_punch = files::can_punch(&site.folder);
         let shared = Shared { site, claims, reports, can_punch, runtime: Handle::current(), state: Mutex::default() };
         let hands = Self(Arc::new(shared));

@@ -49,6 +49,12 @@ pub(super) fn recover(hands: &Hands, expected: Vec<Expected>) -> io::Result<Vec<
         };
         fates.push((start, fate));
     }
+    // A mark settles everything before it in the same journal, so ends are told, and committed, in the order of the journal:
+    // else a daemon that died between two of them would have settled one that it never wrote down.
+    fates.sort_by_key(|(_, fate)| match fate {
+        Fate::Ended { mark, .. } => Some(*mark),
+        Fate::Running { .. } | Fate::NeverStarted | Fate::Unclear { .. } => None,
+    });
     forget_claims(hands, &mut state, &found, &wanted);
     hands.0.bury(&mut state);
     Ok(fates)

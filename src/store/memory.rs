@@ -98,7 +98,6 @@ impl Memory {
     }
 
     /// Returns everything that is durable, oldest first.
-    #[must_use]
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.journal.iter().map(|entry| &**entry)
     }
@@ -272,7 +271,7 @@ impl Memory {
                 self.job(job, |job| job.evaluated = job.evaluated.max(Some(*due)));
             }
             JobHappened::Evaluated { until, .. } => {
-                self.job(job, |job| job.evaluated = job.evaluated.max(Some(*until)))
+                self.job(job, |job| job.evaluated = job.evaluated.max(Some(*until)));
             }
             JobHappened::Ended { success } => self.job(job, |job| {
                 job.ended = job.ended.max(Some(at));

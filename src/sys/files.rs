@@ -63,14 +63,16 @@ pub fn punch(file: impl AsFd, from: u64, to: u64) -> io::Result<()> {
 #[must_use]
 pub fn can_punch(folder: &Path) -> bool {
     use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-    let path = folder.join(format!(".probe-{}", super::process::own_pid()));
+    // One name, and gone before it is used: a process that is killed here leaves nothing, or what the next one removes.
+    let path = folder.join(".probe");
+    let _ = std::fs::remove_file(&path);
     let tried = create_new(&path).and_then(|file| {
+        std::fs::remove_file(&path)?;
         file.write_all_at(&[1; 256 * 1024], 0)?;
         let before = file.metadata()?.blocks();
         punch(&file, 64 * 1024, 192 * 1024)?;
         Ok(file.metadata()?.blocks() < before || before == 0)
     });
-    let _ = std::fs::remove_file(&path);
     tried.unwrap_or(false)
 }
 

@@ -8,6 +8,7 @@ mod support {
 
 mod config;
 mod fuzz;
+mod kill;
 mod process;
 mod schedule;
 mod store;

@@ -142,7 +142,7 @@ impl RunState {
                 if cancel_asked {
                     finish(Ending::Cancelled, Because::of(Cause::Cancelled))
                 } else {
-                    self.wait(policy, *at, Duration::ZERO, Because::of(Cause::NeverStarted))
+                    self.never_started(policy, *at)
                 }
             }
             (Phase::Running { .. }, Event::CancelAsked { .. }) => {
@@ -257,6 +257,20 @@ impl RunState {
             return finish(Ending::GaveUp, because);
         }
         let delay = self.own_delay(policy, None, account, dice);
+        because.delay = (!delay.is_zero()).then_some(DelaySource::Loop);
+        self.wait(policy, at, delay, because)
+    }
+
+    /// Charges nothing; but where starts fail again and again, as without space for them, the loop's delay lies between.
+    fn never_started(&mut self, policy: &Policy, at: Moment) -> Decision {
+        let mut because = Because::of(Cause::NeverStarted);
+        let before = self.ledger.lost_in_a_row;
+        self.ledger.lost_in_a_row = before.saturating_add(1);
+        if before == 0 {
+            return self.wait(policy, at, Duration::ZERO, because);
+        }
+        let delay = policy.delay().next(before, self.last_delay, Dice::NONE);
+        self.last_delay = delay;
         because.delay = (!delay.is_zero()).then_some(DelaySource::Loop);
         self.wait(policy, at, delay, because)
     }

@@ -28,10 +28,19 @@ impl Lock {
         let path = folder.join("lock");
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let mut file = open.map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(StoreError::Held(holder(&mut file))),
-            Err(error) => return Err(StoreError::Io(format!("{}: {error}", path.display()))),
+        let mut tries = 0;
+        while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error != Errno::WOULDBLOCK {
+                return Err(StoreError::Io(format!("{}: {error}", path.display())));
+            }
+            let holder = holder(&mut file);
+            if tries >= TRIES || holder.is_none_or(lives) {
+                return Err(StoreError::Held(
+                    holder.map_or("another process".to_owned(), |pid| format!("process {pid}")),
+                ));
+            }
+            tries += 1;
+            pause();
         }
         // The number is a courtesy: on a full disk the lock holds without it.
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
@@ -39,13 +48,26 @@ impl Lock {
     }
 }
 
-fn holder(file: &mut File) -> String {
+/// How often the lock of a dead holder is tried again.
+const TRIES: u32 = 200;
+
+/// Waits for a moment. A daemon that is killed while it starts a shim leaves a child that holds a copy of the lock until it
+/// has become another program: some hundred microseconds, in which a successor must not be turned away.
+#[expect(clippy::disallowed_methods, reason = "the kernel has no word for a lock whose holder is dead")]
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(10));
+}
+
+/// Reads whose lock it is, as far as the holder could say.
+fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
-    let read = file.take(32).read_to_string(&mut text);
-    match (read, text.trim().parse::<u32>()) {
-        (Ok(_), Ok(pid)) => format!("process {pid}"),
-        _ => "another process".to_owned(),
-    }
+    file.rewind().ok()?;
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn lives(pid: u32) -> bool {
+    crate::sys::proc::stat(pid.cast_signed()).is_some_and(|stat| !stat.is_dead())
 }
 
 /// Says whether some process holds the lock of a folder.
@@ -99,8 +121,8 @@ mod tests {
 
     #[test]
     fn a_network_file_system_is_refused_by_name() {
-        let refused = judge(0x6969, Path::new("/home/me/state")).unwrap_err().to_string();
-        assert!(refused.contains("/home/me/state lies on NFS"), "{refused}");
+        let refused = judge(0x6969, Path::new("/mnt/state")).unwrap_err().to_string();
+        assert!(refused.contains("/mnt/state lies on NFS"), "{refused}");
         assert!(judge(0x6573_5546, Path::new("/mnt/x")).unwrap().is_some());
         assert_eq!(judge(0xEF53, Path::new("/")).unwrap(), None);
     }

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::failpoint;
 use crate::store::{Birth, StoreError};
 
 /// What stands in the file's header: `sfst`.
@@ -36,8 +37,9 @@ pub(super) fn migrate(connection: &mut Connection, birth: Birth) -> Result<(), S
         }
         found += 1;
         step.pragma_update(None, "user_version", found)?;
-        super::pass("store::migrate::before")?;
+        failpoint!("store::migrate::before", io).map_err(super::interfered)?;
         step.commit()?;
+        failpoint!("store::migrate::after", io).map_err(super::interfered)?;
     }
     Ok(())
 }

@@ -129,7 +129,7 @@ impl Filter {
             "job" if !value.is_empty() => self.jobs.push(value.to_owned()),
             "class" if !value.is_empty() => self.classes.push(value.to_owned()),
             "ending" if value == "failed" => {
-                self.endings.extend([Ending::GaveUp, Ending::Stopped, Ending::Quarantined])
+                self.endings.extend([Ending::GaveUp, Ending::Stopped, Ending::Quarantined]);
             }
             "ending" => match ending_of(value) {
                 Some(ending) => self.endings.push(ending),
