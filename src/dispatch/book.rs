@@ -255,9 +255,11 @@ impl Book {
             waiting: page.waiting,
             under_way: page.under_way.iter().copied().collect(),
             due: page.schedule.as_ref().and_then(|scheduled| scheduled.start),
-            waits_for: page.job.as_ref().and_then(|job| job.after.as_ref()).map_or_else(Vec::new, |after| {
-                self.unmet(after, page.opened).into_iter().cloned().collect()
-            }),
+            waits_for: page
+                .job
+                .as_ref()
+                .and_then(|job| job.after.as_ref())
+                .map_or_else(Vec::new, |after| self.unmet(after, page.opened).into_iter().cloned().collect()),
         };
         self.jobs.iter().map(|(name, page)| (name.clone(), agenda(page))).collect()
     }

@@ -13,12 +13,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::books::{Held, Known, NOBODY, Shared, State};
 use super::report::{Fate, Report};
-use crate::launch::Expected;
 use super::{Exit, Status};
 use super::{connection, nursery, recover};
 use crate::failpoint;
 use crate::ids::ShimId;
 use crate::journal::Mark;
+use crate::launch::Expected;
 use crate::launch::{Launch, OutputMode, Rung, ShimKind, Start};
 use crate::shim::claim::{self};
 use crate::shim::wire::{self, Adopt, Order};

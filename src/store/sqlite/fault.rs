@@ -30,7 +30,9 @@ fn of_engine(fault: ffi::Error, text: String) -> StoreError {
         (ErrorCode::DiskFull, _) => StoreError::Full(text),
         (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => StoreError::Corrupt(text),
         (ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch, _) => StoreError::Conflict(text),
-        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => StoreError::Held(format!("another program ({text})")),
+        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => {
+            StoreError::Held(format!("another program ({text})"))
+        }
         _ => StoreError::Io(text),
     }
 }

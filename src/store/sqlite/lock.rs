@@ -35,7 +35,9 @@ impl Lock {
             }
             let holder = holder(&mut file);
             if tries >= TRIES || holder.is_none_or(lives) {
-                return Err(StoreError::Held(holder.map_or("another process".to_owned(), |pid| format!("process {pid}"))));
+                return Err(StoreError::Held(
+                    holder.map_or("another process".to_owned(), |pid| format!("process {pid}")),
+                ));
             }
             tries += 1;
             pause();
