@@ -251,7 +251,8 @@ fn dispatch_settings(settings: &Settings, state: &StateDir, store: String) -> di
         log_reserve_bytes: LOG_RESERVE_BYTES,
         cgroup: crate::shim::delegated(),
     };
-    dispatch::Settings { slots: settings.slots, until_idle: settings.until_idle, surroundings }
+    let window = dispatch::WINDOW;
+    dispatch::Settings { slots: settings.slots, until_idle: settings.until_idle, surroundings, window }
 }
 
 /// What logs leave free on their disk, for the journal and everybody else.

@@ -85,7 +85,7 @@ impl Dispatcher {
             if points != [None] {
                 plan.points = points;
             }
-            self.open(hour, plan);
+            self.open(hour, &plan);
         }
     }
 
