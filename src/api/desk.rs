@@ -9,6 +9,7 @@ use crate::store::view::{Time, View};
 use crate::store::{State, StoreError};
 use crate::trace::{Feed, Metrics, TraceHandle};
 
+use super::host::told;
 use super::problem::{Code, Problem};
 
 /// What everybody who answers has at hand.
@@ -49,9 +50,7 @@ impl Desk {
 
     /// Returns when the daemon goes.
     pub(super) async fn closed(&self) {
-        let mut closing = self.closing.clone();
-        // An error says that the one who would tell is gone, which means the same.
-        let _ = closing.wait_for(|closing| *closing).await;
+        told(self.closing.clone()).await;
     }
 }
 

@@ -83,13 +83,13 @@ pub fn host(hosting: Hosting) -> io::Result<()> {
         clock,
         views: Views::new(),
         room: Semaphore::new(ROOM_BYTES / ROOM_UNIT),
-        closing,
+        closing: closing.clone(),
     };
     let router = routes::router(Arc::new(desk));
     tokio::spawn(async move {
         let mut guests = JoinSet::new();
         tokio::select! {
-            () = answer(&listener, &router, &mut guests) => {}
+            () = answer(&listener, &router, &closing, &mut guests) => {}
             () = door.gone() => {}
         }
         // The store is still locked while somebody holds the door, so this is our own socket.
@@ -132,13 +132,15 @@ fn refused(folder: &Path, what: &str, help: &str) -> io::Error {
 }
 
 /// Lets guests in and answers them, each in a task of its own.
-async fn answer(listener: &UnixListener, router: &Router, guests: &mut JoinSet<()>) {
+async fn answer(listener: &UnixListener, router: &Router, closing: &watch::Receiver<bool>, guests: &mut JoinSet<()>) {
     let service = TowerToHyperService::new(router.clone());
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    admit(stream, &service, guests);
+                    if let Some(caller) = admit(&stream, guests.len()) {
+                        guests.spawn(serve(stream, caller, service.clone(), closing.clone()));
+                    }
                 }
                 // Too many open files, most likely: nothing is lost, for whoever waits stays in the queue.
                 Err(error) => {
@@ -151,17 +153,21 @@ async fn answer(listener: &UnixListener, router: &Router, guests: &mut JoinSet<(
     }
 }
 
-fn admit(stream: UnixStream, service: &TowerToHyperService<Router>, guests: &mut JoinSet<()>) {
-    let caller = match caller_of(&stream) {
-        Ok(caller) => caller,
-        Err(problem) => return turn_away(&stream, &problem),
-    };
-    if guests.len() >= MOST_CONNECTIONS {
+/// Lets somebody in, or says why not.
+fn admit(stream: &UnixStream, guests: usize) -> Option<Caller> {
+    let room = if guests < MOST_CONNECTIONS {
+        Ok(())
+    } else {
         let help = "help: close some of them, or try again";
-        let problem = format!("{MOST_CONNECTIONS} connections are open already\n{help}");
-        return turn_away(&stream, &Problem::new(Code::Unreachable, problem));
+        Err(Problem::new(Code::Unreachable, format_args!("{MOST_CONNECTIONS} connections are open already\n{help}")))
+    };
+    match caller_of(stream).and_then(|caller| room.map(|()| caller)) {
+        Ok(caller) => Some(caller),
+        Err(problem) => {
+            turn_away(stream, &problem);
+            None
+        }
     }
-    guests.spawn(serve(stream, caller, service.clone()));
 }
 
 /// Asks the kernel who is at the other end. The daemon's own user and root may come in.
@@ -188,7 +194,12 @@ fn turn_away(stream: &UnixStream, problem: &Problem) {
 }
 
 /// Answers one guest until it has gone, or the daemon goes.
-async fn serve(stream: UnixStream, caller: Caller, service: TowerToHyperService<Router>) {
+async fn serve(
+    stream: UnixStream,
+    caller: Caller,
+    service: TowerToHyperService<Router>,
+    closing: watch::Receiver<bool>,
+) {
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let (caller, service) = (caller.clone(), service.clone());
         async move {
@@ -201,12 +212,25 @@ async fn serve(stream: UnixStream, caller: Caller, service: TowerToHyperService<
     });
     let mut connection = http1::Builder::new();
     connection.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(64 * 1024);
+    let mut connection = std::pin::pin!(connection.serve_connection(TokioIo::new(stream), answer));
     // A guest that breaks off is no trouble of ours.
-    let _ = connection.serve_connection(TokioIo::new(stream), answer).await;
+    tokio::select! {
+        _ = &mut connection => {}
+        () = told(closing) => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
 }
 
 /// A browser says where a page comes from, and no page has any business here.
 fn suspicious(request: &Request<Incoming>) -> Option<Problem> {
     let foreign = request.headers().contains_key(header::ORIGIN) || request.headers().contains_key("sec-fetch-site");
     foreign.then(|| Problem::new(Code::Denied, "requests of web pages are refused"))
+}
+
+/// Returns when the daemon goes.
+pub(super) async fn told(mut closing: watch::Receiver<bool>) {
+    // An error says that the one who would tell is gone, which means the same.
+    let _ = closing.wait_for(|closing| *closing).await;
 }

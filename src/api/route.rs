@@ -140,13 +140,19 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let places = Path::<P>::from_request_parts(&mut parts, &()).await;
-    let Path(places) = places.map_err(|error| Problem::usage(error.body_text()))?;
+    let Path(places) = places.map_err(|error| misread("the path", &error.body_text()))?;
     let query = Query::<Q>::from_request_parts(&mut parts, &()).await;
-    let Query(query) = query.map_err(|error| Problem::usage(error.body_text()))?;
+    let Query(query) = query.map_err(|error| misread("the query", &error.body_text()))?;
     let body = B::read(&read_body::<B>(&desk, &parts, body).await?)?;
     let caller = parts.extensions.remove::<Caller>().ok_or_else(|| Problem::new(Code::Denied, "nobody asks"))?;
     let parent = parts.headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
     Ok(Asked { desk, places, query, body, caller, parent })
+}
+
+/// Says what is wrong without the framework's own words.
+fn misread(what: &str, told: &str) -> Problem {
+    let inner = told.split_once(": ").map_or(told, |(_, inner)| inner);
+    Problem::usage(format_args!("{what} cannot be understood: {inner}"))
 }
 
 /// Reads a body as far as it is allowed to go and as fast as it has to come.

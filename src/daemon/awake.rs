@@ -20,7 +20,7 @@ use crate::sys::process::BootId;
 use crate::terminal;
 
 use super::alarm::Alarm;
-use super::door::{Ask, Door};
+use super::door::Door;
 use super::loading::{self, Files};
 use super::lookup::{Lookup, TermsByDigest, terms_of};
 use super::manager;
@@ -120,7 +120,7 @@ pub async fn serve(
     let writer = Writer::start(store, Backlog::default(), tell);
     let writer = Arc::new(writer.map_err(|error| ServeError::Io("the writer's thread cannot begin", error))?);
     let (reports_to, reports) = mpsc::unbounded_channel();
-    let (door, asks) = Door::new();
+    let (door, asks, held) = Door::new();
     let site = Site {
         folder: state.shims(),
         program: own_program(),
@@ -172,24 +172,13 @@ pub async fn serve(
     let mut ears = Ears { asks, reports, written, signals };
     let why = turning.turn(&mut ears).await;
     turning.leave().await;
-    see_off(ears.asks).await;
+    held.see_off(ears.asks).await;
     let why = why?;
     Ok(match why {
         dispatch::Exit::Stopped => Served::Stopped,
         dispatch::Exit::Idle(tally) => Served::Idle(tally),
     })
 }
-
-/// Lets whoever holds a door finish what it says to others and let go, while the state folder is still this daemon's.
-async fn see_off(mut asks: mpsc::UnboundedReceiver<Ask>) {
-    asks.close();
-    let all_gone = async { while asks.recv().await.is_some() {} };
-    // Whoever holds on longer talks to nobody.
-    let _ = tokio::time::timeout(FAREWELL, all_gone).await;
-}
-
-/// How long a daemon that ends waits for those who hold a door.
-const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
 
 impl Loop {
     /// Reads again what a dispatcher must know to go on.

@@ -1,6 +1,8 @@
 //! The way in: what faces may ask of the daemon.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -12,7 +14,25 @@ use crate::job::Config;
 #[derive(Clone, Debug)]
 pub struct Door {
     asks: mpsc::UnboundedSender<Ask>,
+    /// Nothing is ever sent here: its end tells that the last door is let go of.
+    _held: mpsc::Sender<Infallible>,
 }
+
+/// Knows whether anybody still holds a door.
+pub(super) struct Held(mpsc::Receiver<Infallible>);
+
+impl Held {
+    /// Lets whoever holds a door finish what it says to others and let go, while the state folder is still this daemon's.
+    pub(super) async fn see_off(mut self, asks: mpsc::UnboundedReceiver<Ask>) {
+        // Whoever waits for an answer hears at once that there will be none.
+        drop(asks);
+        // Whoever holds on longer talks to nobody.
+        let _ = tokio::time::timeout(FAREWELL, self.0.recv()).await;
+    }
+}
+
+/// How long a daemon that ends waits for those who hold a door.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What is asked, with the way back.
 #[derive(Debug)]
@@ -57,9 +77,10 @@ pub struct Status {
 }
 
 impl Door {
-    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Ask>) {
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Ask>, Held) {
         let (asks, heard) = mpsc::unbounded_channel();
-        (Self { asks }, heard)
+        let (held, holders) = mpsc::channel(1);
+        (Self { asks, _held: held }, heard, Held(holders))
     }
 
     /// Opens runs: all orders, or none.
