@@ -11,4 +11,10 @@
 
 mod campaign;
 mod check;
+mod disk;
+mod failpoints;
+mod many;
 mod place;
+mod quarantine;
+mod stop;
+mod timeout;

@@ -137,5 +137,5 @@ fn shim_kill_campaign() {
     let took = begun.elapsed();
     assert!(daemon.kill(), "the daemon ended by itself: {}", place.said());
     place.declare_nothing();
-    verdict(place, killed, took, Allowed { lost: true }, Vec::new());
+    verdict(place, killed, took, Allowed { lost: true, ..Allowed::default() }, Vec::new());
 }

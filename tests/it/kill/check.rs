@@ -11,6 +11,10 @@ use super::place::Place;
 pub(super) struct Allowed {
     /// Attempts may be lost: a shim was killed.
     pub(super) lost: bool,
+    /// Attempts may be cancelled: their job says so.
+    pub(super) cancelled: bool,
+    /// Attempts may fail to start: somebody put a stone in the shim's way.
+    pub(super) stones: bool,
 }
 
 /// What a process wrote at the side.
@@ -135,9 +139,11 @@ fn check_attempts(rows: &Connection, side: &Side, allowed: Allowed, wrong: &mut 
         let fits = match state.as_str() {
             "succeeded" => end == Some("0") && exit == Some(0),
             "failed" if signal == Some(9) => end == Some("killed"),
+            "failed" if all == 0 && exit.is_none() => allowed.stones,
             "failed" => end == Some("1") && exit == Some(1),
             "void" => all == 0,
             "interrupted" => allowed.lost,
+            "cancelled" => allowed.cancelled,
             _ => false,
         };
         if !fits {
@@ -186,6 +192,7 @@ fn check_finalizers(rows: &Connection, side: &Side, allowed: Allowed, wrong: &mu
         let fits = match result.as_deref() {
             Some("done") => ran == (run, 1),
             Some("lost") => ran.1 == 0 || allowed.lost,
+            Some("failed") => ran.1 == 0 && allowed.stones,
             _ => false,
         };
         if !fits {
