@@ -138,8 +138,7 @@ fn with_nothing_to_do_the_store_rests_once() {
             self.memory.opening(run)
         }
     }
-    let writer =
-        Writer::start(Counting { memory: Memory::new(), rests, appends: 0 }, backlog, |_| {}).unwrap();
+    let writer = Writer::start(Counting { memory: Memory::new(), rests, appends: 0 }, backlog, |_| {}).unwrap();
     writer.submit(writer.epoch(), 1, note(1));
     assert_eq!(heard.recv().unwrap(), 1);
     drop(writer);

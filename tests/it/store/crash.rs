@@ -34,7 +34,9 @@ fn the_child_that_writes_until_it_dies() {
         }
         Report::Probed(_) => {}
     };
-    let writer = Writer::start(store, Backlog { waiting_bytes: 64 << 10, group_bytes: 16 << 10, ..Backlog::default() }, report).unwrap();
+    let writer =
+        Writer::start(store, Backlog { waiting_bytes: 64 << 10, group_bytes: 16 << 10, ..Backlog::default() }, report)
+            .unwrap();
     for run in first.. {
         if failed.load(Ordering::SeqCst) > 0 {
             break;
