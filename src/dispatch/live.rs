@@ -161,7 +161,7 @@ impl Live {
                 }
             }
             Happened::Told { word: Told::Checkpoint { step, .. }, .. } => {
-                self.checkpoint = Some(*step).max(self.checkpoint)
+                self.checkpoint = Some(*step).max(self.checkpoint);
             }
             Happened::Held { .. } => self.held = true,
             Happened::Released { .. } => self.held = false,

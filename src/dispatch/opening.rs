@@ -85,7 +85,7 @@ impl Dispatcher {
             if points != [None] {
                 plan.points = points;
             }
-            self.open(hour, plan);
+            self.open(hour, &plan);
         }
     }
 
@@ -104,7 +104,7 @@ impl Dispatcher {
     }
 
     /// Opens the runs of a plan and returns their numbers.
-    pub(super) fn open(&mut self, hour: &mut Hour, plan: Plan) -> Vec<RunId> {
+    pub(super) fn open(&mut self, hour: &mut Hour, plan: &Plan) -> Vec<RunId> {
         let first = RunId(self.newest_run + 1);
         let size = plan.points.len() as u32;
         let needed = plan.job.succeeds.of(size).min(size);

@@ -36,7 +36,7 @@ impl Dispatcher {
                 // Two orders of one request may bear the same key.
                 Ok(plan) => match plan.key.as_ref().and_then(|key| self.keys.get(key).copied()) {
                     Some(run) => runs.push(run),
-                    None => runs.extend(self.open(hour, plan)),
+                    None => runs.extend(self.open(hour, &plan)),
                 },
                 Err(run) => runs.push(run),
             }

@@ -66,7 +66,7 @@ impl Dispatcher {
                 }
             }
         }
-        self.open(hour, plan).first().copied()
+        self.open(hour, &plan).first().copied()
     }
 
     /// Cancels whatever of a job has begun or waits in a window, so that a newer run takes its place.
