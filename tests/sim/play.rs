@@ -180,7 +180,7 @@ impl Play {
         self.lives += 1;
         let life = self.lives;
         let (draining, stopping) = (false, false);
-        self.audit.new_life(life, self.boot, self.profile.slots);
+        self.audit.new_life(life, self.boot, &self.profile);
         let recovered = self.store.recover().expect("the simulated store can be read");
         self.hands.open(&recovered.marks);
         let mut terms = HashMap::new();
