@@ -14,7 +14,16 @@ use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 use steadfast_retry::Moment;
 
-use crate::dispatch::Now;
+/// The time and the chance that one decision is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// The steadied clock that delays count on.
+    pub at: Moment,
+    /// The wall clock that schedules count on.
+    pub wall: Timestamp,
+    /// 64 random bits, from which everything random in this call is drawn.
+    pub dice: u64,
+}
 
 /// The clocks of one daemon.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +94,7 @@ fn nanos(clock: ClockId) -> i128 {
 #[must_use]
 pub fn random_bits() -> u64 {
     let mut bytes = [0; 8];
+    #[expect(clippy::disallowed_methods, reason = "this is the one file that throws")]
     let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
     assert_eq!(filled, Ok(8), "a booted system has randomness");
     u64::from_ne_bytes(bytes)

@@ -29,6 +29,7 @@ mod live;
 mod opening;
 mod order;
 mod outbox;
+mod outlook;
 mod recover;
 mod requests;
 mod ticks;
@@ -39,18 +40,20 @@ use std::sync::Arc;
 
 use steadfast_retry::Moment;
 
+use crate::clock::Now;
 use crate::evidence::Classes;
-use crate::ids::{Digest, RunId};
+use crate::ids::{Digest, Piece, RunId};
 use crate::job::Config;
 use crate::journal::{DaemonHappened, Entry, Happened};
 
 pub use effect::{Answer, Effect, Exit, Refusal, Tally};
-pub use input::{Ended, Found, Input, Loaded, Now, Order, RequestId, Target};
+pub use input::{Ended, Found, Input, Loaded, Order, RequestId, Target};
 pub use lanes::WINDOW;
 pub use live::Terms;
 pub use order::Surroundings;
 pub use outbox::BatchId;
-pub use recover::Awakening;
+pub use outlook::{Agenda, Ahead, Mood, Outlook, Waiting};
+pub use recover::{Awakening, Birth};
 
 use book::Book;
 use chance::Chance;
@@ -268,6 +271,21 @@ impl Dispatcher {
             self.lanes.ask(&live.opening.lane, live.place());
         } else {
             self.lanes.ask_no_more(&live.opening.lane, live.place());
+        }
+    }
+
+    /// Says whether a run is in memory: it has begun, is held, or waits in a window.
+    #[must_use]
+    pub fn knows(&self, run: RunId) -> bool {
+        self.live.contains_key(&run) || self.held.contains_key(&run) || self.lanes.find(run).is_some()
+    }
+
+    /// Returns the classes that a process's evidence is weighed by; finalizers are not classified by their output.
+    #[must_use]
+    pub fn classes_of(&self, run: RunId, piece: Piece) -> Option<&Classes> {
+        match piece {
+            Piece::Attempt(_) => self.live.get(&run).map(|live| &live.terms.classes),
+            Piece::Finalizer { .. } => None,
         }
     }
 

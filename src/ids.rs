@@ -84,8 +84,8 @@ hexadecimal! {
 }
 
 hexadecimal! {
-    /// The name of a shim and of its folder: the token of the start that it was made for, so never given twice.
-    ShimId(u128), "32"
+    /// The id of a shim: random, and the name of its folder.
+    ShimId(u64), "16"
 }
 
 hexadecimal! {

@@ -18,20 +18,31 @@
 
 pub use self::action::{Action, Command, OutputMode, Program};
 pub use self::after::{After, Mode};
-pub use self::config::{Change, Config, Difference, File, Group, Verb};
+pub use self::config::{Config, File, Group};
 pub use self::definition::{Definition, Leftovers, Parameter, ResourceLimits, StopLadder};
+pub use self::diagnostic::{Code, Diagnostic, Entry, Related, Rendering, Severity};
+pub use self::difference::{Change, Difference, Verb};
 pub use self::expand::{Builtins, Expanded, Missing, Values};
 
+pub use self::explain::{explain, schema};
 pub use self::matrix::{Matrix, Point, Succeeds};
+pub use self::read::{Reader, Reading, Text};
 pub use self::schedule::ScheduleText;
 
 mod action;
 mod after;
 mod config;
 mod definition;
+mod diagnostic;
+mod difference;
 mod expand;
+mod explain;
 mod matrix;
+mod nearest;
+mod read;
 mod schedule;
+mod shipped;
+mod table;
 mod text;
 
 use std::sync::Arc;
@@ -40,6 +51,9 @@ use serde::{Deserialize, Serialize};
 use steadfast_retry::Origin;
 
 use crate::ids::Digest;
+
+/// A commented file with one job, for `steadfast init`.
+pub const INIT: &str = include_str!("job/init.toml");
 
 /// What a file declares to be run: one `[job.x]`, resolved.
 ///

@@ -204,6 +204,11 @@ pub enum Trigger {
         /// Which.
         jobs: Vec<String>,
     },
+    /// The jobs that it comes after can no longer end as it wants: the run is written to say so, and closed at once.
+    Skipped {
+        /// Which.
+        jobs: Vec<String>,
+    },
     /// A retry of an earlier run, or its release from quarantine.
     Retry {
         /// The earlier run.
@@ -279,7 +284,7 @@ pub struct Usage {
 }
 
 /// Up to where a shim's records are settled: the daemon commits it with the entries that settle them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark {
     /// The shim.
     pub shim: ShimId,
@@ -344,6 +349,11 @@ pub enum JobHappened {
         until: i64,
         /// How many due times were dropped as missed.
         missed: u64,
+    },
+    /// It has ended as a whole (a matrix with its last run). Written for jobs that others come after.
+    Ended {
+        /// Whether that counts as a success.
+        success: bool,
     },
     /// It is held: nothing of it begins until it is released.
     Held {

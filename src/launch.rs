@@ -1,7 +1,9 @@
 //! The order to start a program, complete.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -190,7 +192,7 @@ impl ResourceLimits {
     }
 }
 
-/// A start of which the store knows no end, for a daemon that comes after.
+/// A start of which the store knows no end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// Which.
@@ -212,4 +214,51 @@ pub struct Start {
     pub piece: Piece,
     /// What no other start has.
     pub token: Token,
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.run, self.piece, self.token)
+    }
+}
+
+/// A text that names no start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadStart(String);
+
+impl fmt::Display for BadStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` names no start: a run, a piece and a token, as in `12-3-00ff…`", self.0)
+    }
+}
+
+impl std::error::Error for BadStart {}
+
+impl FromStr for Start {
+    type Err = BadStart;
+
+    fn from_str(text: &str) -> Result<Self, BadStart> {
+        let read = || {
+            let (run, rest) = text.split_once('-')?;
+            let (piece, token) = rest.split_once('-')?;
+            Some(Self { run: run.parse().ok()?, piece: piece.parse().ok()?, token: token.parse().ok()? })
+        };
+        read().ok_or_else(|| BadStart(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RunId, Start, Token};
+
+    #[test]
+    fn the_text_of_a_start_is_read_back() {
+        for piece in ["1", "f0.1", "a3.f0.2"] {
+            let start = Start { run: RunId(12), piece: piece.parse().unwrap(), token: Token(255) };
+            assert_eq!(start.to_string().parse::<Start>(), Ok(start));
+        }
+        for text in ["12-1", ".probe", "12-0-ff", "x-1-ff"] {
+            assert!(text.parse::<Start>().is_err(), "{text}");
+        }
+    }
 }

@@ -34,12 +34,6 @@ impl StateDir {
         &self.root
     }
 
-    /// Returns the journal's file.
-    #[must_use]
-    pub fn database(&self) -> PathBuf {
-        self.root.join("steadfast.db")
-    }
-
     /// Returns the socket that the daemon listens on.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
@@ -64,9 +58,9 @@ impl StateDir {
         self.root.join("trace")
     }
 
-    /// Returns the folder that an attempt may use as its own.
+    /// Returns the folder of the folders that attempts may use as their own.
     #[must_use]
-    pub fn attempt(&self, run: crate::ids::RunId, piece: crate::ids::Piece) -> PathBuf {
-        self.root.join("attempts").join(run.to_string()).join(piece.to_string())
+    pub fn attempts(&self) -> PathBuf {
+        self.root.join("attempts")
     }
 }

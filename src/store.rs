@@ -9,7 +9,20 @@
 //! It never decides. A daemon that starts asks [`Store::recover`] for whatever is not over and folds it; runs that wait for
 //! their first attempt stay in the store, of which the dispatcher asks for a window by [`Store::queued`].
 //!
-//! There are two: SQLite for the daemon, memory for the simulator. One conformance suite runs against both.
+//! There are two: [`Sqlite`] for the daemon, [`Memory`] for the simulator. What an entry does to the run that it is about is told
+//! once, in `standing`, and followed by both; the schema refuses on its own what must never be. One conformance suite runs
+//! against both. The daemon hands its batches to the [`Writer`], whose thread puts whatever has arrived into one commit. Whoever
+//! only reads opens a [`View`](view::View), beside the daemon or without one.
+//!
+//! Deliberately not here: a second try of a failed write. A failed append leaves nothing behind, and what follows is the
+//! daemon's to decide.
+
+mod memory;
+mod sqlite;
+mod standing;
+mod table;
+pub mod view;
+mod writer;
 
 use std::fmt;
 
@@ -19,6 +32,11 @@ use steadfast_retry::{Ending, Moment};
 use crate::ids::{Digest, RunId, ShimId};
 use crate::journal::{Entry, Opening, Sweep};
 
+pub use memory::Memory;
+pub use sqlite::{Birth, Check, Info, Keep, Pruned, Sqlite, Verified, is_locked};
+pub use standing::{How, State};
+pub use writer::{Backlog, Epoch, Report, Writer};
+
 /// A place that keeps entries.
 pub trait Store {
     /// Writes a batch, all or nothing, and returns when it is durable.
@@ -26,7 +44,30 @@ pub trait Store {
     /// # Errors
     ///
     /// Returns [`StoreError`] if nothing of the batch was written: the disk is full or failing, or an invariant would break.
-    fn append(&mut self, batch: &Batch) -> Result<(), StoreError>;
+    fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.append_group(&[batch])
+    }
+
+    /// Writes several batches in one go, all or nothing, and returns when they are durable.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if nothing of any of them was written.
+    fn append_group(&mut self, group: &[&Batch]) -> Result<(), StoreError>;
+
+    /// Finds out whether something could be written now, by writing something that means nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if it could not.
+    fn probe(&mut self) -> Result<(), StoreError>;
+
+    /// Tidies up while nothing is to be written, and gives memory back.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if that failed; nothing is lost by it.
+    fn rest(&mut self) -> Result<(), StoreError>;
 
     /// Returns what a daemon must know to go on.
     ///
@@ -122,6 +163,8 @@ pub struct Queued {
 /// What a daemon must know to go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
+    /// The number of the journal's newest entry, zero if there is none.
+    pub newest_seq: u64,
     /// The number of the newest run, zero if there is none.
     pub newest_run: u64,
     /// Runs that have begun and are not over, oldest first, with all their entries.
@@ -165,12 +208,18 @@ pub struct JobRecord {
     /// The newest run, and how it ended if it is over. A matrix counts as one: it has ended with its last run, as succeeded
     /// if enough of its runs did, else as given up.
     pub newest: Option<(RunId, Option<Ending>)>,
-    /// When a run of it was last opened that was not skipped at once.
+    /// When a run of it was last opened that was not written only to say that it is skipped.
     pub opened: Option<Moment>,
-    /// When it last succeeded; a matrix does with its last run, as `succeeds` says.
+    /// When it last ended well as a whole, as [`JobHappened::Ended`](crate::journal::JobHappened::Ended) says.
     pub succeeded: Option<Moment>,
-    /// When it last ended, however.
+    /// When it last ended as a whole, however.
     pub ended: Option<Moment>,
+    /// The newest run that is closed and succeeded; a run of a matrix counts once all of the matrix are closed.
+    pub newest_success: Option<RunId>,
+    /// The newest run that is closed; a run of a matrix counts once all of the matrix are closed.
+    pub newest_ended: Option<RunId>,
+    /// The newest matrix of which all runs are closed: whether that was a success is for its `succeeds` to say.
+    pub newest_sweep: Option<SweepRecord>,
 }
 
 /// How far the runs of a matrix have come.
@@ -191,6 +240,9 @@ pub enum StoreError {
     Full(String),
     /// The disk or the file system failed, or cannot be written.
     Io(String),
+    /// The disk refused to make writes durable. What was acknowledged before stands; this process must not trust a later
+    /// success on the same file, because the system may have dropped what it could not write.
+    Unsynced(String),
     /// The file is damaged.
     Corrupt(String),
     /// An invariant of the schema would break: a bug in whoever asked.
@@ -202,7 +254,7 @@ pub enum StoreError {
         /// The newest version known here.
         known: u32,
     },
-    /// Another daemon holds it.
+    /// Another process holds it.
     Held(String),
     /// There is nothing under this name.
     Missing(String),
@@ -213,7 +265,18 @@ impl fmt::Display for StoreError {
         match self {
             Self::Full(what) => write!(f, "the store's disk is full: {what}"),
             Self::Io(what) => write!(f, "the store cannot be read or written: {what}"),
-            Self::Corrupt(what) => write!(f, "the store is damaged: {what}"),
+            Self::Unsynced(what) => {
+                write!(
+                    f,
+                    "the store's disk could not make a write durable: {what}\nhelp: look at the disk, then start the daemon anew; everything acknowledged is kept"
+                )
+            }
+            Self::Corrupt(what) => {
+                write!(
+                    f,
+                    "the store is damaged: {what}\nhelp: `steadfast store verify` says what can be read; restore a backup with `steadfast store restore`"
+                )
+            }
             Self::Conflict(what) => write!(f, "an entry would break the store's rules: {what}"),
             Self::Newer { found, known } => {
                 write!(
@@ -221,7 +284,7 @@ impl fmt::Display for StoreError {
                     "the store has version {found}, this program knows up to {known}\nhelp: use the newer program, or restore a backup"
                 )
             }
-            Self::Held(by) => write!(f, "the store is in use by another daemon{by}"),
+            Self::Held(by) => write!(f, "the store is in use by {by}"),
             Self::Missing(what) => write!(f, "the store has no {what}"),
         }
     }

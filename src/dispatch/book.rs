@@ -13,6 +13,8 @@ use crate::journal::{Opening, Sweep};
 use crate::schedule::Schedule;
 use crate::store::{JobRecord, SweepRecord};
 
+use super::outlook::Agenda;
+
 /// All jobs that have a definition or a past.
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -202,6 +204,13 @@ impl Book {
         Some(success)
     }
 
+    /// Says whether any job comes after this one.
+    pub(super) fn has_successors(&self, name: &str) -> bool {
+        let names_it =
+            |page: &Page| page.job.as_ref()?.after.as_ref().map(|after| after.jobs.iter().any(|job| job == name));
+        self.jobs.values().any(|page| names_it(page).unwrap_or(false))
+    }
+
     /// Finds the jobs that may begin now that this one has ended.
     pub(super) fn met_by(&self, ended: &str) -> Vec<String> {
         let met = |(name, page): (&String, &Page)| {
@@ -220,14 +229,39 @@ impl Book {
 
     /// Says whether a job's predecessors have ended as it wants, since it last began: one success is used once.
     fn is_met(&self, after: &After, since: Option<Moment>) -> bool {
-        let page = |name: &String| self.jobs.get(name);
-        let newer = |at: Option<Moment>| at.is_some_and(|at| since.is_none_or(|since| at > since));
-        let mut pages = after.jobs.iter().map(page);
+        let unmet = self.unmet(after, since).len();
         match after.mode {
-            Mode::AllSucceeded => pages.all(|page| page.is_some_and(|page| newer(page.succeeded))),
-            Mode::AnySucceeded => pages.any(|page| page.is_some_and(|page| newer(page.succeeded))),
-            Mode::Ended => pages.all(|page| page.is_some_and(|page| newer(page.ended))),
+            Mode::AllSucceeded | Mode::Ended => unmet == 0,
+            Mode::AnySucceeded => unmet < after.jobs.len(),
         }
+    }
+
+    /// Returns a job's predecessors that have not ended as it wants since it last began.
+    fn unmet<'a>(&self, after: &'a After, since: Option<Moment>) -> Vec<&'a String> {
+        let newer = |at: Option<Moment>| at.is_some_and(|at| since.is_none_or(|since| at > since));
+        let met = |name: &String| {
+            self.jobs.get(name).is_some_and(|page| match after.mode {
+                Mode::AllSucceeded | Mode::AnySucceeded => newer(page.succeeded),
+                Mode::Ended => newer(page.ended),
+            })
+        };
+        after.jobs.iter().filter(|name| !met(name)).collect()
+    }
+
+    /// Tells what each job is going to do.
+    pub(super) fn agendas(&self) -> Vec<(String, Agenda)> {
+        let agenda = |page: &Page| Agenda {
+            held: page.held,
+            waiting: page.waiting,
+            under_way: page.under_way.iter().copied().collect(),
+            due: page.schedule.as_ref().and_then(|scheduled| scheduled.start),
+            waits_for: page
+                .job
+                .as_ref()
+                .and_then(|job| job.after.as_ref())
+                .map_or_else(Vec::new, |after| self.unmet(after, page.opened).into_iter().cloned().collect()),
+        };
+        self.jobs.iter().map(|(name, page)| (name.clone(), agenda(page))).collect()
     }
 
     /// Finds the jobs that can no longer begin now that this one has ended without success.

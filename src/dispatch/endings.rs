@@ -4,7 +4,7 @@ use steadfast_retry::Ending;
 
 use crate::evidence::{Conclusion, ExitCodes, classify};
 use crate::ids::{Piece, RunId, SpanId, Token};
-use crate::journal::{FinalizerResult, Happened};
+use crate::journal::{Entry, FinalizerResult, Happened, JobHappened};
 
 use super::effect::Effect;
 use super::input::Ended;
@@ -97,6 +97,9 @@ impl Dispatcher {
 
     /// Opens what comes after a job, or closes it as skipped where it can no longer come.
     pub(super) fn job_ended(&mut self, hour: &mut Hour, job: &str, success: bool) {
+        if self.book.has_successors(job) {
+            self.outbox.write(Entry::of_job(hour.at, job.to_owned(), JobHappened::Ended { success }));
+        }
         for next in self.book.met_by(job) {
             // The one before may have replaced a run, whose end has set this one off already.
             if self.book.may_follow(&next) {

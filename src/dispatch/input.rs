@@ -1,8 +1,5 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-
-use jiff::Timestamp;
-use steadfast_retry::Moment;
 
 use crate::evidence::Evidence;
 use crate::ids::{Digest, Piece, RunId, SpanId, Token, TraceId};
@@ -12,17 +9,6 @@ use crate::store::Queued;
 
 use super::live::Terms;
 use super::outbox::BatchId;
-
-/// The time and the chance that one input brings along.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// The steadied clock that delays count on.
-    pub at: Moment,
-    /// The wall clock that schedules count on.
-    pub wall: Timestamp,
-    /// 64 random bits, from which everything random in this call is drawn.
-    pub dice: u64,
-}
 
 /// A number by which whoever asked finds the answer again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,7 +92,7 @@ pub enum Input {
         /// The next runs of it.
         rows: Vec<Queued>,
         /// What they were opened with, by the digests of definition and classes.
-        terms: Vec<((Digest, Digest), Terms)>,
+        terms: HashMap<(Digest, Digest), Terms>,
     },
     /// No new attempt is to begin from now on (or they may again).
     Drain(bool),

@@ -9,6 +9,8 @@ use crate::ids::RunId;
 use crate::journal::Opening;
 use crate::store::{Place, Queued};
 
+use super::outlook::Ahead;
+
 /// How many waiting runs of one lane a daemon keeps in memory; the store holds the rest.
 pub const WINDOW: usize = 256;
 
@@ -274,6 +276,22 @@ impl Lanes {
     fn has_slot(&self, group: &str) -> bool {
         let Some(group) = self.groups.get(group) else { return true };
         group.slots.is_none_or(|slots| group.running.len() < slots as usize)
+    }
+
+    /// Returns the group of a lane with the runs that hold its slots, if it has a limit.
+    pub(super) fn group_of(&self, name: &str) -> Option<(String, Vec<RunId>, u32)> {
+        let (group, _) = parts(name);
+        let Group { slots, running } = self.groups.get(group)?;
+        Some((group.to_owned(), running.iter().copied().collect(), (*slots)?))
+    }
+
+    /// Counts the runs of a lane that go before a place.
+    pub(super) fn ahead(&self, name: &str, place: Place) -> Ahead {
+        let Some(lane) = self.lanes.get(name) else { return Ahead::Exactly(0) };
+        let again = lane.again.range(..place).count() as u64;
+        let first = lane.window.range(..place).count() as u64;
+        let seen = lane.complete || lane.window.last_key_value().is_some_and(|(last, _)| *last >= place);
+        if seen || lane.again.contains(&place) { Ahead::Exactly(again + first) } else { Ahead::AtLeast(again + first) }
     }
 
     /// Returns the runs of a job that wait in a window.

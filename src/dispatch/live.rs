@@ -64,8 +64,9 @@ pub(super) struct FollowUp {
     pub(super) failed: u32,
 }
 
-/// Lost tries of one finalizer that are borne, over and above its own attempts.
-const LOST_TRIES: u32 = 20;
+/// Lost tries of one finalizer that are borne, over and above its own attempts: as many as attempts of any kind. A try that a
+/// dying daemon never started is among them, and a finalizer that was owed must run once before it is given up.
+const LOST_TRIES: u32 = 1_000;
 
 impl FollowUp {
     /// Gathers what follows an ending.

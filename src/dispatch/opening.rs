@@ -180,7 +180,7 @@ impl Dispatcher {
             classes: self.classes.0,
             point: None,
             parameters: BTreeMap::new(),
-            trigger: Trigger::After { jobs },
+            trigger: Trigger::Skipped { jobs },
             by: "after".to_owned(),
             priority: job.priority,
             lane: lane_of(job.group.as_deref(), &job.name),

@@ -17,13 +17,26 @@ use super::lanes::Lanes;
 use super::live::{Live, Terms};
 use super::outbox::Outbox;
 use super::timers::Timers;
-use super::{Dispatcher, Hour, Now, Phase, Settings};
+use super::{Dispatcher, Hour, Phase, Settings};
+use crate::clock::Now;
 
 /// A daemon that lived this long before it died was not killed by what was in flight.
 const BLAMELESS: Duration = Duration::from_secs(3_600);
 
+/// How a dispatcher comes to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Birth {
+    /// With a new process.
+    New,
+    /// In the same process, because the store had failed.
+    Again {
+        /// What had failed.
+        failed: String,
+    },
+}
+
 /// What a dispatcher needs besides what the store recovered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Awakening {
     /// What it is told once.
     pub settings: Settings,
@@ -33,8 +46,8 @@ pub struct Awakening {
     pub version: String,
     /// The boot that it runs in.
     pub boot: String,
-    /// Whether the process itself is new; false where only the store had failed.
-    pub new_process: bool,
+    /// How the dispatcher comes to be.
+    pub birth: Birth,
 }
 
 impl Dispatcher {
@@ -44,7 +57,7 @@ impl Dispatcher {
     /// configuration says.
     #[must_use]
     pub fn recover(now: Now, awakening: Awakening, recovered: Recovered) -> (Self, Vec<Effect>) {
-        let Awakening { settings, terms, version, boot, new_process } = awakening;
+        let Awakening { settings, terms, version, boot, birth } = awakening;
         let mut hour = Hour { at: now.at, wall: now.wall, chance: Chance::from_bits(now.dice) };
         let lanes = Lanes::with_window(settings.window);
         let mut dispatcher = Self {
@@ -65,9 +78,12 @@ impl Dispatcher {
             phase: Phase::Starting,
         };
         let clean = recovered.clean;
-        if new_process {
-            dispatcher.outbox.write(Entry::of_daemon(hour.at, DaemonHappened::Woke { version, boot, clean }));
-        }
+        let new_process = birth == Birth::New;
+        let word = match birth {
+            Birth::New => DaemonHappened::Woke { version, boot, clean },
+            Birth::Again { failed } => DaemonHappened::Recovered { sentence: failed },
+        };
+        dispatcher.outbox.write(Entry::of_daemon(hour.at, word));
         for (lane, waiting) in recovered.lanes {
             dispatcher.lanes.begin_with(&lane, waiting);
         }

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -25,12 +24,16 @@ pub struct Config {
     pub files: Vec<File>,
 }
 
+/// What comes with steadfast: its policies and classes, and no job.
 impl Default for Config {
     fn default() -> Self {
         Self {
             jobs: BTreeMap::new(),
             groups: BTreeMap::new(),
-            policies: BTreeMap::new(),
+            policies: super::shipped::resolved()
+                .iter()
+                .map(|(name, (ready, _))| (name.clone(), Arc::clone(ready)))
+                .collect(),
             classes: Classes::shipped().clone(),
             files: Vec::new(),
         }
@@ -59,49 +62,4 @@ pub struct File {
     /// The digest of its text.
     #[schemars(with = "String")]
     pub digest: Digest,
-}
-
-/// What changed from one configuration to another.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct Difference {
-    /// One line for each thing that was added, changed or removed, sorted by kind and name.
-    pub changes: Vec<Change>,
-}
-
-/// One thing that changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct Change {
-    /// What became of it.
-    pub verb: Verb,
-    /// Job, group, policy or class.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// The keys whose values differ.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub keys: Vec<String>,
-}
-
-/// What became of a thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verb {
-    /// It is new.
-    Added,
-    /// It says something else.
-    Changed,
-    /// It is gone.
-    Removed,
-}
-
-impl fmt::Display for Verb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Added => "added",
-            Self::Changed => "changed",
-            Self::Removed => "removed",
-        })
-    }
 }

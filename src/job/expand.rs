@@ -198,3 +198,6 @@ impl fmt::Display for Missing {
 }
 
 impl std::error::Error for Missing {}
+
+#[cfg(test)]
+mod tests;

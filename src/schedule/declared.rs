@@ -4,9 +4,10 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZoneDatabase;
-use jiff::{SignedDuration, Timestamp};
+use steadfast_retry::Pretty;
 
 use super::{Cron, Missed, Schedule, When, Zone, zone};
 
@@ -178,7 +179,7 @@ impl Declared<'_> {
             && let Some(period) = self.every
             && jitter >= period
         {
-            let message = format!("{} is not shorter than the period of {}", show(jitter), show(period));
+            let message = format!("{} is not shorter than the period of {}", Pretty(jitter), Pretty(period));
             errors.push(error("jitter", message, "write less, so that starts keep the order of their due times"));
         }
     }
@@ -216,9 +217,9 @@ fn checked(key: &'static str, time: Duration, errors: &mut Vec<ScheduleError>) -
     let wrong = if time.is_zero() {
         Some((format!("`{key}` is zero"), "write a time such as \"10m\""))
     } else if time > LONGEST {
-        Some((format!("{} is more than a century", show(time)), "write less"))
+        Some((format!("{} is more than a century", Pretty(time)), "write less"))
     } else if !time.as_nanos().is_multiple_of(1_000_000) {
-        Some((format!("{} is finer than a millisecond", show(time)), "write whole milliseconds"))
+        Some((format!("{} is finer than a millisecond", Pretty(time)), "write whole milliseconds"))
     } else {
         None
     };
@@ -231,8 +232,4 @@ fn checked(key: &'static str, time: Duration, errors: &mut Vec<ScheduleError>) -
 
 fn error(key: &'static str, message: String, help: &str) -> ScheduleError {
     ScheduleError { key, message, help: help.to_owned(), span: None }
-}
-
-fn show(time: Duration) -> String {
-    SignedDuration::try_from(time).map_or_else(|_| format!("{time:?}"), |time| format!("{time:#}"))
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use steadfast_retry::Pretty;
 
 use super::{Missed, Schedule, When, ticks};
 
@@ -82,7 +83,7 @@ impl Count {
         let taken = taken as u64;
         match self {
             Count::Exactly(count) => (count > taken).then(|| Count::Exactly(count - taken)),
-            Count::AtLeast(count) => Some(Count::AtLeast(count.saturating_sub(taken).max(1))),
+            Count::AtLeast(count) => Some(Count::AtLeast(count.saturating_sub(taken))),
         }
     }
 }
@@ -102,10 +103,7 @@ impl fmt::Display for Because {
             Because::Skip => f.write_str("missed = \"skip\""),
             Because::Merged => f.write_str("missed = \"once\""),
             Because::Cap(cap) => write!(f, "missed = {{ all = {cap} }}"),
-            Because::Window(window) => {
-                let window = jiff::SignedDuration::try_from(*window).unwrap_or(jiff::SignedDuration::MAX);
-                write!(f, "window = \"{window:#}\"")
-            }
+            Because::Window(window) => write!(f, "window = \"{}\"", Pretty(*window)),
         }
     }
 }
@@ -114,13 +112,13 @@ impl Schedule {
     /// Says what became of the due times in `(last_evaluated, now]`, where `last_evaluated` is the cursor.
     ///
     /// - The newest due time is *on time* if it is at most [`GRACE`] old, and becomes a run. All others are missed.
-    /// - `skip` drops the missed ones. `once` runs the newest due time, on time or missed, for all of them. `all = N` runs the
-    ///   newest N missed ones and the one on time.
+    /// - `skip` drops the missed ones. `once` runs the newest due time, on time or missed, for all of them. `all = N`
+    ///   runs the newest N missed ones and the one on time.
     /// - `window` drops missed ones that are older, before `once` and `all` look at them.
     ///
-    /// Time and memory are bounded however long ago the last look was; beyond a thousand, due times are no longer
-    /// counted exactly. If `now` lies before the cursor nothing is due and the cursor stays; if by more than an hour, the clock
-    /// was wrong before, and the cursor goes back with it ([`Evaluation::rewound`]).
+    /// Time and memory are bounded however long ago the last look was; beyond two thousand, due times are no longer
+    /// counted exactly. If `now` lies before the cursor nothing is due and the cursor stays; if by more than an hour,
+    /// the clock was wrong before, and the cursor goes back with it ([`Evaluation::rewound`]).
     pub fn evaluate(&self, last_evaluated: Timestamp, now: Timestamp) -> Evaluation {
         if now < last_evaluated {
             return self.before_cursor(last_evaluated, now);

@@ -10,6 +10,7 @@ use super::{Declared, Missed, Schedule};
 mod clocks;
 mod errors;
 mod missed;
+mod nonsense;
 mod splits;
 
 /// A cron schedule in a zone.
@@ -57,6 +58,12 @@ fn expressions_name_the_times_they_always_named() {
     check("0 12 * * 7", "UTC", from, &["Sun 2026-11-29 12:00+00:00"]);
     check("0 12 * * Sat-Sun", "UTC", from, &["Sat 2026-11-28 12:00+00:00", "Sun 2026-11-29 12:00+00:00"]);
     check(" 0  12\t* * 5-7 ", "UTC", from, &["Fri 2026-11-27 12:00+00:00", "Sat 2026-11-28 12:00+00:00"]);
+}
+
+#[test]
+fn the_rarest_day_is_found_across_a_century_without_a_leap_day() {
+    let rarest = ["Fri 2188-02-29 00:00+00:00", "Sun 2224-02-29 00:00+00:00"];
+    check("0 0 29 2 */5", "UTC", "2184-03-01T00:00Z", &rarest);
 }
 
 #[test]

@@ -29,10 +29,9 @@ fn interval(cron: &Cron, rules: &TimeZone, after: Timestamp) -> Option<Timestamp
 
 /// Walks the local times that the expression names and resolves each; their order is that of their instants.
 fn fixed(cron: &Cron, rules: &TimeZone, after: Timestamp) -> Option<Timestamp> {
-    // Local times up to this one lie at or before `after`, also where the clock jumps. Those behind it may do so too, in
-    // the second pass of a repeated hour; the walk steps over them, which ends with the hour.
-    let shown = rules.to_datetime(after).with().subsec_nanosecond(0).build().ok()?;
-    let mut local = shown;
+    // Local times up to this one lie at or before `after`, also where the clock jumps. Those behind it may do so too,
+    // in the second pass of a repeated hour; the walk steps over them, which ends with the hour.
+    let mut local = rules.to_datetime(after).with().subsec_nanosecond(0).build().ok()?;
     loop {
         local = cron.first_from(local.checked_add(1.second()).ok()?)?;
         let due = zone::first_instant(rules, local)?;

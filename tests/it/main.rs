@@ -6,6 +6,10 @@ mod support {
     pub(crate) mod fuzz;
 }
 
+mod config;
 mod fuzz;
+mod kill;
+mod process;
 mod schedule;
+mod store;
 mod tidy;

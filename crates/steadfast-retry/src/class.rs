@@ -21,6 +21,9 @@ impl Class {
     /// The class of an error that nobody classified.
     pub const ERROR: Self = Self::known("error");
 
+    /// The class of an attempt that was cut at its time limit.
+    pub const TIMEOUT: Self = Self::known("timeout");
+
     /// Makes a class from a literal, in constants.
     ///
     /// # Panics
@@ -94,6 +97,11 @@ impl ClassPattern {
     #[must_use]
     pub fn matches(&self, class: &Class) -> bool {
         glob(self.0.as_bytes(), class.0.as_bytes())
+    }
+
+    /// Says whether a text has this form, be it a class's name or another pattern.
+    pub(crate) fn matches_text(&self, text: &str) -> bool {
+        glob(self.0.as_bytes(), text.as_bytes())
     }
 
     /// Returns the pattern as written.

@@ -14,111 +14,9 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::{
-    Account, AttemptNo, Because, Cause, DelaySource, Dice, Ending, Failure, Ledger, Moment, Outcome, Policy, Rule,
-    RuleRef,
+    Account, AttemptNo, Because, Cause, Decision, DelaySource, Dice, Ending, Event, Failure, Ledger, Moment, Outcome,
+    Policy, Rule, RuleRef,
 };
-
-/// Something that happened to a run. Events are past; they carry their time and their chance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
-pub enum Event {
-    /// The next attempt may begin: the run was opened, or its delay is over.
-    Due {
-        /// When.
-        at: Moment,
-    },
-    /// The attempt ended.
-    Ended {
-        /// When.
-        at: Moment,
-        /// How.
-        outcome: Outcome,
-        /// The durable mark that it reached (a checkpoint's step), `None` if unknown; higher is further.
-        progress: Option<u64>,
-        /// The chance for the delay that may follow.
-        dice: Dice,
-    },
-    /// The attempt was announced but proven never to have started.
-    Voided {
-        /// When.
-        at: Moment,
-    },
-    /// Somebody wants the run to end.
-    CancelAsked {
-        /// When.
-        at: Moment,
-    },
-    /// The run was in flight at too many crashes in a row.
-    Quarantined {
-        /// When.
-        at: Moment,
-    },
-}
-
-impl Event {
-    /// Returns when it happened.
-    #[must_use]
-    pub const fn at(&self) -> Moment {
-        match self {
-            Self::Due { at }
-            | Self::Ended { at, .. }
-            | Self::Voided { at }
-            | Self::CancelAsked { at }
-            | Self::Quarantined { at } => *at,
-        }
-    }
-}
-
-/// What follows. Decisions are imperative; they leave nothing to choose.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
-pub enum Decision {
-    /// Begin an attempt now.
-    Attempt {
-        /// Its number.
-        number: AttemptNo,
-        /// How long it may take: the attempt's timeout or what is left of the deadline.
-        #[cfg_attr(
-            feature = "serde",
-            serde(default, skip_serializing_if = "Option::is_none", with = "crate::duration::optional")
-        )]
-        limit: Option<Duration>,
-        /// Why.
-        because: Because,
-    },
-    /// Wait; a [`Event::Due`] at or after `until` goes on.
-    Wait {
-        /// Until when.
-        until: Moment,
-        /// Why, and where the delay came from.
-        because: Because,
-    },
-    /// End the running attempt; its `Ended` follows.
-    Cut {
-        /// Why.
-        because: Because,
-    },
-    /// The run is over.
-    Finish {
-        /// How.
-        ending: Ending,
-        /// Why.
-        because: Because,
-    },
-}
-
-impl Decision {
-    /// Returns the reason.
-    #[must_use]
-    pub const fn because(&self) -> &Because {
-        match self {
-            Self::Attempt { because, .. }
-            | Self::Wait { because, .. }
-            | Self::Cut { because }
-            | Self::Finish { because, .. } => because,
-        }
-    }
-}
 
 /// The state of one run between its events.
 ///
@@ -244,7 +142,7 @@ impl RunState {
                 if cancel_asked {
                     finish(Ending::Cancelled, Because::of(Cause::Cancelled))
                 } else {
-                    self.wait(policy, *at, Duration::ZERO, Because::of(Cause::NeverStarted))
+                    self.never_started(policy, *at)
                 }
             }
             (Phase::Running { .. }, Event::CancelAsked { .. }) => {
@@ -278,7 +176,7 @@ impl RunState {
         recorded: &Decision,
     ) -> Result<Option<Decision>, OutOfOrder> {
         let today = self.step(policy, event)?;
-        if today == *recorded {
+        if today.is_like(recorded) {
             return Ok(None);
         }
         self.follow(recorded, event);
@@ -359,6 +257,20 @@ impl RunState {
             return finish(Ending::GaveUp, because);
         }
         let delay = self.own_delay(policy, None, account, dice);
+        because.delay = (!delay.is_zero()).then_some(DelaySource::Loop);
+        self.wait(policy, at, delay, because)
+    }
+
+    /// Charges nothing; but where starts fail again and again, as without space for them, the loop's delay lies between.
+    fn never_started(&mut self, policy: &Policy, at: Moment) -> Decision {
+        let mut because = Because::of(Cause::NeverStarted);
+        let before = self.ledger.lost_in_a_row;
+        self.ledger.lost_in_a_row = before.saturating_add(1);
+        if before == 0 {
+            return self.wait(policy, at, Duration::ZERO, because);
+        }
+        let delay = policy.delay().next(before, self.last_delay, Dice::NONE);
+        self.last_delay = delay;
         because.delay = (!delay.is_zero()).then_some(DelaySource::Loop);
         self.wait(policy, at, delay, because)
     }

@@ -12,7 +12,7 @@ pub struct Ledger {
     pub charged: u32,
     /// Attempts lost; never reset.
     pub interruptions: u32,
-    /// Attempts lost in a row.
+    /// Attempts lost in a row, those that never started included.
     pub lost_in_a_row: u32,
     /// Free failures in a row, without progress between them.
     pub free_in_a_row: u32,

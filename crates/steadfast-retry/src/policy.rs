@@ -71,6 +71,11 @@ impl Policy {
         &self.name
     }
 
+    /// The name, shared where it is a literal.
+    pub(crate) fn shared_name(&self) -> Cow<'static, str> {
+        self.name.clone()
+    }
+
     /// Returns the limits.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
@@ -217,6 +222,9 @@ impl PolicyBuilder {
                     return bad("attempts", "unlimited attempts need a `deadline` or a `ceiling` of their own");
                 }
             }
+        }
+        if limits.deadline.is_some_and(|deadline| deadline.is_zero()) {
+            return bad("deadline", "a deadline of zero would allow no attempt");
         }
         if limits.deadline.is_some_and(|deadline| limits.attempt_min > deadline) {
             return bad("attempt-min", "it is longer than the deadline, so no attempt could begin");

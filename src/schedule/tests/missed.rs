@@ -78,7 +78,7 @@ fn all_runs_the_newest_up_to_its_number_and_the_one_on_time() {
 #[test]
 fn the_window_drops_what_is_older() {
     check(&hourly_within(Missed::Once, 1_800), "12:30:00", "late 12:00 dropped 3 (missed = \"once\")");
-    check(&hourly_within(Missed::Once, 1_799), "12:30:00", "dropped 4 (window = \"29m 59s\")");
+    check(&hourly_within(Missed::Once, 1_799), "12:30:00", "dropped 4 (window = \"29m59s\")");
     check(&hourly_within(Missed::All(10), 7_200), "12:30:00", "late 11:00 late 12:00 dropped 2 (window = \"2h\")");
     check(&hourly_within(Missed::All(1), 7_200), "12:30:00", "late 12:00 dropped 3 (missed = { all = 1 })");
     // What is on time needs no window.
@@ -96,7 +96,6 @@ fn of_many_due_times_in_a_row_only_the_newest_is_on_time() {
     assert_eq!(all.due.len(), 5);
 }
 
-/// B7: a year without anybody, a schedule of every minute.
 #[test]
 fn a_year_of_minutes_makes_no_backlog() {
     let (from, now) = (at("2025-11-23T08:00:30"), at("2026-11-23T08:00:30"));
@@ -112,6 +111,24 @@ fn a_year_of_minutes_makes_no_backlog() {
             assert!(matches!(evaluation.dropped.map(|dropped| dropped.count), Some(Count::AtLeast(_))));
             assert_eq!(evaluation.evaluated_until, now);
         }
+    }
+}
+
+#[test]
+fn two_thousand_are_counted_and_more_are_more() {
+    let minutes =
+        declared(Declared { cron: Some("* * * * *"), missed: Some(Missed::All(1_000)), ..Declared::default() });
+    let from = at("2026-11-23T08:00");
+    for (passed, runs, dropped) in [
+        (1_001, 1_001, None),
+        (1_002, 1_001, Some(Count::Exactly(1))),
+        (2_000, 1_001, Some(Count::Exactly(999))),
+        (2_001, 1_001, Some(Count::AtLeast(999))),
+        (9_999, 1_001, Some(Count::AtLeast(999))),
+    ] {
+        let evaluation = minutes.evaluate(from, from + passed.minutes());
+        assert_eq!(evaluation.due.len(), runs, "after {passed} minutes");
+        assert_eq!(evaluation.dropped.map(|dropped| dropped.count), dropped, "after {passed} minutes");
     }
 }
 

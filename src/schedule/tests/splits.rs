@@ -84,11 +84,14 @@ proptest! {
         let in_pieces = lived(&schedule, from, &looks);
         prop_assert_eq!(dues(&in_pieces), dues(&at_once));
         prop_assert_eq!(dropped(&in_pieces), 0);
-        prop_assert_eq!(at_once.last().map(|last| last.evaluated_until), in_pieces.last().map(|last| last.evaluated_until));
+        let end = |evaluations: &[Evaluation]| evaluations.last().map(|last| last.evaluated_until);
+        prop_assert_eq!(end(&in_pieces), end(&at_once));
     }
 
     #[test]
-    fn each_due_time_runs_or_is_counted_as_dropped(choice in 0..8_usize, autumn: bool, looks in looks(), rule in 0..3_usize) {
+    fn each_due_time_runs_or_is_counted_as_dropped(
+        choice in 0..8_usize, autumn: bool, looks in looks(), rule in 0..3_usize,
+    ) {
         let missed = [Missed::Skip, Missed::Once, Missed::All(2)][rule];
         let (from, length) = span(autumn);
         let all = dues(&lived(&schedule(choice, Missed::All(1_000)), from, &[length * 1_000]));
@@ -110,7 +113,9 @@ proptest! {
     }
 
     #[test]
-    fn a_clock_that_jumps_back_and_forth_doubles_nothing(choice in 0..8_usize, autumn: bool, mut looks in looks(), back in 0..3_600_000_i64) {
+    fn a_clock_that_jumps_back_and_forth_doubles_nothing(
+        choice in 0..8_usize, autumn: bool, mut looks in looks(), back in 0..3_600_000_i64,
+    ) {
         // Every other look reads a clock that is up to an hour behind.
         for look in looks.iter_mut().step_by(2) {
             *look = (*look - back).max(0);

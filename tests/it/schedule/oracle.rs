@@ -5,8 +5,8 @@
 //! jump, and keeps the *watermark*, the first local minute that the clock has not yet come to:
 //!
 //! - an interval expression is due when the clock shows a whole minute that it names;
-//! - a fixed one is due when a minute that it names falls below the watermark, whether the clock showed it or jumped over
-//!   it. A clock that was set back shows minutes below the watermark, of which nothing is due.
+//! - a fixed one is due when a minute that it names falls below the watermark, whether the clock showed it or jumped
+//!   over it. A clock that was set back shows minutes below the watermark, of which nothing is due.
 
 /// A zone's offsets: from this second on (counted from 1970, UTC), local time is that many seconds ahead of UTC.
 pub(super) type Offsets = [(i64, i64)];

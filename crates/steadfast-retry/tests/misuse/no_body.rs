@@ -1,0 +1,5 @@
+use steadfast_retry::{Policy, retry};
+
+fn main() {
+    retry!(Policy::DEFAULT);
+}

@@ -1,0 +1,77 @@
+//! The tree of commands. What a command takes stands in its own file.
+
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::builder::styling::AnsiColor;
+use clap::{Parser, Subcommand};
+
+use super::console::Colour;
+use super::{
+    change, check, completions, daemon, demo, doctor, events, explain, init, jobs, logs, man, policy, ps, run, schema,
+    serve, show, start, store, trace, train, wait, why,
+};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Runs work that is expected to fail on the way, under declarative retry policies
+#[derive(Debug, Parser)]
+#[command(name = "steadfast", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
+#[command(infer_subcommands = false, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Begin with:
+  steadfast run -- CMD      tries a command again until it succeeds
+  steadfast init            writes a first file of jobs
+  steadfast doctor          says whether this machine is fit
+
+Exit codes: 0 done, 1 failed for good, 2 usage, 3 configuration, 4 not found,
+5 conflict, 6 no daemon, 7 denied, 75 still being tried, 124 deadline.")]
+pub(super) struct Arguments {
+    /// The folder of the journal, the logs and the daemon's socket
+    ///
+    /// Without it $XDG_STATE_HOME/steadfast, and that is ~/.local/state/steadfast where nothing else is said.
+    #[arg(long, global = true, value_name = "DIR", env = "STEADFAST_STATE", hide_env_values = true)]
+    pub(super) state: Option<PathBuf>,
+    /// When colours are used
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(help = "When colours are used: auto, always, never")]
+    pub(super) color: Colour,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Run(run::Arguments),
+    Serve(serve::Arguments),
+    Start(start::Arguments),
+    Ps(ps::Arguments),
+    Show(show::Arguments),
+    Logs(logs::Arguments),
+    Why(why::Arguments),
+    Wait(wait::Arguments),
+    Retry(change::Retry),
+    Cancel(change::Cancel),
+    Hold(change::Hold),
+    Release(change::Release),
+    Jobs(jobs::Arguments),
+    Policy(policy::Arguments),
+    Check(check::Arguments),
+    Schema(schema::Arguments),
+    Explain(explain::Arguments),
+    Events(events::Arguments),
+    Trace(trace::Arguments),
+    Store(store::Arguments),
+    Daemon(daemon::Arguments),
+    Init(init::Arguments),
+    Doctor(doctor::Arguments),
+    Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+    #[command(name = "__train", hide = true)]
+    Train(train::Arguments),
+}

@@ -1,0 +1,105 @@
+use std::io::{self, IsTerminal as _, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use clap::ValueEnum;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::surroundings::Surroundings;
+use super::text;
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal that has them and where `NO_COLOR` is not set, judged for stdout and stderr apart.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Where a command speaks: results to stdout, talk to stderr.
+pub(super) struct Console {
+    out: AutoStream<io::Stdout>,
+    err: AutoStream<io::Stderr>,
+    /// The columns of the terminal on stdout, 80 where there is none.
+    pub(super) width: usize,
+    /// Whether stdout shows colours.
+    pub(super) is_colourful: bool,
+    /// Whether stderr does.
+    pub(super) has_colourful_talk: bool,
+}
+
+impl Console {
+    pub(super) fn open(colour: Colour, surroundings: &Surroundings) -> Self {
+        let choice = |auto: ColorChoice| match colour {
+            Colour::Auto => auto,
+            Colour::Always => ColorChoice::AlwaysAnsi,
+            Colour::Never => ColorChoice::Never,
+        };
+        let out = choice(AutoStream::choice(&io::stdout()));
+        let err = choice(AutoStream::choice(&io::stderr()));
+        Self {
+            out: AutoStream::new(io::stdout(), out),
+            err: AutoStream::new(io::stderr(), err),
+            width: width(surroundings),
+            is_colourful: out != ColorChoice::Never,
+            has_colourful_talk: err != ColorChoice::Never,
+        }
+    }
+
+    /// Returns the stream of results, for bytes that are no text.
+    pub(super) fn out(&mut self) -> &mut impl Write {
+        &mut self.out
+    }
+
+    /// Writes a text that ends with a newline, or gets one, to stdout.
+    pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        if text.ends_with('\n') { Ok(()) } else { self.out.write_all(b"\n") }
+    }
+
+    /// Says a line on stderr. Nobody may be listening, and that changes nothing.
+    pub(super) fn say(&mut self, line: impl std::fmt::Display) {
+        let _ = writeln!(self.err, "{line}");
+    }
+
+    /// Writes a value as JSON, one document, to stdout.
+    pub(super) fn json(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(value)?;
+        self.print(&text)
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Tells a failure on stderr and returns its exit code.
+    pub(super) fn confess(&mut self, failure: &Failure) -> Exit {
+        let _ = self.out.flush();
+        if !failure.message.is_empty() {
+            let (error, help) = (text::BAD, text::HINT);
+            self.say(format_args!("{error}error:{error:#} {}", failure.message));
+            for line in &failure.context {
+                self.say(format_args!("  {line}"));
+            }
+            if let Some(text) = &failure.help {
+                self.say(format_args!("{help}help:{help:#} {text}"));
+            }
+        }
+        failure.exit
+    }
+}
+
+/// The columns of the terminal on stdout; what `COLUMNS` says goes first.
+fn width(surroundings: &Surroundings) -> usize {
+    let said = surroundings.variable("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
+    let seen = || {
+        let out = io::stdout();
+        let size = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok()).flatten()?;
+        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+    };
+    said.or_else(seen).unwrap_or(80).max(40)
+}

@@ -1,0 +1,168 @@
+//! Files of jobs: read at the start, when asked, and when they change.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+
+use crate::dispatch::{Input, Loaded};
+use crate::job::{Config, Reader, Rendering};
+
+use super::manager;
+use super::turn::Loop;
+
+/// The files that a daemon was given.
+pub(super) struct Files {
+    watcher: Option<notify::RecommendedWatcher>,
+    touched: mpsc::UnboundedReceiver<()>,
+    seen: Stamps,
+    refused: Option<String>,
+}
+
+/// What tells a file's versions apart: size, time of change and inode.
+type Stamps = BTreeMap<PathBuf, (u64, i64, i64, u64)>;
+
+/// How long files must have been still before they are read: an editor may be in the middle of writing them.
+const STILL: Duration = Duration::from_millis(500);
+
+impl Files {
+    /// Watches the folders of the given paths: editors replace files, and a file of its own would be lost sight of.
+    pub(super) fn watch(paths: &[PathBuf], watch: bool) -> Self {
+        let (touch, touched) = mpsc::unbounded_channel();
+        let tell = move |_: notify::Result<notify::Event>| {
+            // Nobody hears any more when the daemon goes.
+            let _ = touch.send(());
+        };
+        let mut watcher = if watch { notify::recommended_watcher(tell).ok() } else { None };
+        for path in paths {
+            let (folder, mode) = if path.is_dir() {
+                (path.as_path(), RecursiveMode::Recursive)
+            } else {
+                (
+                    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+                    RecursiveMode::NonRecursive,
+                )
+            };
+            if let Some(watching) = &mut watcher
+                && let Err(error) = watching.watch(folder, mode)
+            {
+                tracing::warn!(target: "steadfast::daemon", folder = %folder.display(), %error, "changes are not noticed; reload by hand");
+            }
+        }
+        Self { watcher, touched, seen: stamps(paths), refused: None }
+    }
+
+    /// Returns when files have changed and then been still for a while; never, if nothing is watched.
+    pub(super) async fn changed(&mut self) {
+        if self.watcher.is_none() || self.touched.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        #[expect(clippy::disallowed_methods, reason = "this waits for an editor, not for a policy")]
+        while tokio::time::timeout(STILL, self.touched.recv()).await.is_ok() {}
+    }
+
+    /// Returns what was wrong with the files at the last reload.
+    pub(super) fn refused(&self) -> Option<String> {
+        self.refused.clone()
+    }
+}
+
+impl Loop {
+    /// Reads the files again, if they are other than those last read.
+    pub(super) fn files_changed(&mut self) {
+        let now = stamps(self.paths());
+        if now == self.files.seen {
+            return;
+        }
+        match self.reload() {
+            Ok(difference) => tracing::info!(target: "steadfast::daemon", "read the files again: {difference}"),
+            Err(wrong) => {
+                tracing::error!(target: "steadfast::daemon", "the files are wrong, the configuration stays as it was\n{wrong}");
+            }
+        }
+    }
+
+    /// Reads the files again. A mistake anywhere leaves everything as it was.
+    pub(super) fn reload(&mut self) -> Result<String, String> {
+        manager::reloading();
+        self.files.seen = stamps(self.paths());
+        let read = read(self.paths(), true);
+        manager::ready();
+        match read {
+            Ok(config) => {
+                let difference = Config::difference(self.dispatcher.config(), &config).to_string();
+                self.files.refused = None;
+                self.load(Arc::new(config), difference.clone());
+                Ok(difference)
+            }
+            Err(wrong) => {
+                self.files.refused = Some(wrong.clone());
+                Err(wrong)
+            }
+        }
+    }
+
+    /// Hands a configuration to the dispatcher.
+    pub(super) fn load(&mut self, config: Arc<Config>, difference: String) {
+        for job in config.jobs.values() {
+            self.show.define(job.digest, &job.definition.policy);
+        }
+        let pending = if self.settings.until_idle { self.pending(&config) } else { Vec::new() };
+        self.hear(Input::Loaded(Box::new(Loaded { config, difference, pending })));
+    }
+
+    /// Finds the jobs and matrix points without a run of their present definition, for `--until-idle`.
+    fn pending(&self, config: &Config) -> Vec<(String, Option<u32>)> {
+        let by_itself = config.jobs.values().filter(|job| job.schedule.is_none() && job.after.is_none());
+        let mut pending = Vec::new();
+        for job in by_itself {
+            let (name, digest) = (job.name.clone(), job.digest);
+            let begun = self.lookup.ask(move |store| crate::store::Store::begun_points(store, &name, digest));
+            let Ok(begun) = begun else { continue };
+            let points: Vec<Option<u32>> = match job.definition.matrix.len() {
+                0 => vec![None],
+                size => (0..size).map(Some).collect(),
+            };
+            let missing: Vec<_> = points.iter().filter(|point| !begun.contains(point)).copied().collect();
+            if missing.len() == points.len() {
+                pending.push((job.name.clone(), None));
+            } else {
+                pending.extend(missing.into_iter().map(|point| (job.name.clone(), point)));
+            }
+        }
+        pending
+    }
+}
+
+/// Reads files; all mistakes come as one text.
+pub(super) fn read(paths: &[PathBuf], strict: bool) -> Result<Config, String> {
+    let reader = Reader::new().strict_newline(strict).trust_only(rustix::process::getuid().as_raw());
+    match reader.read(paths).into_result() {
+        Ok((config, warnings)) => {
+            for warning in warnings {
+                tracing::warn!(target: "steadfast::daemon", "{warning}");
+            }
+            Ok(config)
+        }
+        Err(mistakes) => Err(Rendering::default().show_all(&mistakes)),
+    }
+}
+
+fn stamps(paths: &[PathBuf]) -> Stamps {
+    use std::os::unix::fs::MetadataExt;
+    let mut stamps = BTreeMap::new();
+    let mut folders: Vec<PathBuf> = paths.to_vec();
+    while let Some(path) = folders.pop() {
+        let Ok(meta) = std::fs::metadata(&path) else { continue };
+        if meta.is_dir() {
+            let entries = std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path());
+            folders.extend(entries);
+        } else {
+            stamps.insert(path, (meta.len(), meta.mtime(), meta.mtime_nsec(), meta.ino()));
+        }
+    }
+    stamps
+}

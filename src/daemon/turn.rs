@@ -1,0 +1,274 @@
+//! The loop: whatever happens becomes an input, and the effects are carried out.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::dispatch::{Answer, Awakening, Dispatcher, Effect, Exit, Input, Order, Refusal, RequestId};
+use crate::exec::{Hands, Report};
+use crate::failpoint;
+use crate::ids::{RunId, Token};
+use crate::journal::Mark;
+use crate::launch::{Start, Watch};
+use crate::store;
+use crate::store::{Epoch, Sqlite, StoreError, Writer};
+
+use super::Settings;
+use super::alarm::Alarm;
+use super::degraded::Degraded;
+use super::door::{Ask, Reply, Status, Target};
+use super::loading::Files;
+use super::lookup::Lookup;
+use super::manager;
+use super::perform::Show;
+
+/// Everything the loop holds.
+pub(super) struct Loop {
+    pub(super) settings: Settings,
+    pub(super) clock: Clock,
+    pub(super) dispatcher: Dispatcher,
+    pub(super) writer: Arc<Writer<Sqlite>>,
+    pub(super) epoch: Epoch,
+    /// The number that the journal's next entry gets.
+    pub(super) next_seq: u64,
+    pub(super) lookup: Lookup,
+    pub(super) hands: Option<Hands>,
+    pub(super) site: crate::exec::Site,
+    pub(super) reports: mpsc::UnboundedSender<Report>,
+    pub(super) alarm: Alarm,
+    pub(super) files: Files,
+    pub(super) show: Show,
+    pub(super) answers: HashMap<RequestId, Reply<Answer>>,
+    pub(super) requests: u64,
+    pub(super) next: VecDeque<Input>,
+    /// What is known of each start in flight for gathering its evidence: the program's name and how it is watched.
+    pub(super) watched: HashMap<Token, (String, Watch)>,
+    /// The starts whose ends were heard and are not yet durable, by their places in the shims' journals.
+    /// Starts that were lost together share one place.
+    pub(super) ends: HashMap<(Mark, RunId), Start>,
+    pub(super) degraded: Option<Degraded>,
+    pub(super) ended: Option<Exit>,
+    /// The disk could not make a write durable: nothing that this process writes from now on can be relied on.
+    pub(super) distrust: Option<StoreError>,
+    pub(super) draining: bool,
+    /// What the dispatcher was told at its birth, for the next one.
+    pub(super) awakening: Awakening,
+}
+
+/// What the loop hears.
+pub(super) struct Ears {
+    pub(super) asks: mpsc::UnboundedReceiver<Ask>,
+    pub(super) reports: mpsc::UnboundedReceiver<Report>,
+    pub(super) written: mpsc::UnboundedReceiver<store::Report>,
+    pub(super) signals: super::awake::Signals,
+}
+
+/// How many inputs of one kind are taken before the others have their turn.
+const AT_ONCE: usize = 256;
+
+impl Loop {
+    /// Turns until the dispatcher says that it is over.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of a disk that can no longer be trusted.
+    pub(super) async fn turn(&mut self, ears: &mut Ears) -> Result<Exit, StoreError> {
+        let (mut reports, mut written) = (Vec::with_capacity(AT_ONCE), Vec::with_capacity(AT_ONCE));
+        loop {
+            if let Some(why) = self.ended.take() {
+                return Ok(why);
+            }
+            if let Some(error) = self.distrust.take() {
+                return Err(error);
+            }
+            tokio::select! {
+                biased;
+                _ = ears.written.recv_many(&mut written, AT_ONCE) => {
+                    for written in written.drain(..) {
+                        self.written(written);
+                    }
+                }
+                _ = ears.reports.recv_many(&mut reports, AT_ONCE) => {
+                    for report in reports.drain(..) {
+                        self.report(report);
+                    }
+                }
+                Some(ask) = ears.asks.recv() => self.asked(ask),
+                () = self.alarm.rings() => self.rung(),
+                word = ears.signals.next() => self.signalled(word),
+                () = self.files.changed() => self.files_changed(),
+            }
+            self.decide();
+        }
+    }
+
+    /// Lets the shims go that hold nothing: the pool would wait for a daemon that does not come back.
+    pub(super) async fn leave(&mut self) {
+        failpoint!("daemon::leave::before");
+        if let Some(hands) = self.hands.take() {
+            hands.leave().await;
+        }
+    }
+
+    /// Puts an input behind those that wait.
+    pub(super) fn hear(&mut self, input: Input) {
+        self.next.push_back(input);
+    }
+
+    /// Lets the dispatcher decide about every input that waits, and does what it says.
+    pub(super) fn decide(&mut self) {
+        while let Some(input) = self.next.pop_front() {
+            if self.degraded.is_some() {
+                self.refuse_while_degraded(&input);
+                continue;
+            }
+            let effects = self.dispatcher.handle(self.clock.now(), input);
+            self.perform(effects);
+        }
+    }
+
+    pub(super) fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.carry_out(effect);
+        }
+    }
+
+    fn rung(&mut self) {
+        match &self.degraded {
+            Some(_) => self.probe(),
+            None => self.hear(Input::Tick),
+        }
+    }
+
+    fn signalled(&mut self, word: super::awake::Word) {
+        match word {
+            super::awake::Word::Reload => {
+                if let Err(wrong) = self.reload() {
+                    tracing::error!(target: "steadfast::daemon", "the files are wrong, the configuration stays as it was\n{wrong}");
+                }
+            }
+            super::awake::Word::Stop => self.stop(self.settings.stop_jobs),
+        }
+    }
+
+    /// Begins to stop. A degraded daemon cannot write that it stops; its successor treats it as a crash.
+    pub(super) fn stop(&mut self, take_jobs: bool) {
+        manager::stopping();
+        if self.degraded.is_some() {
+            self.ended = Some(Exit::Stopped);
+        } else {
+            self.hear(Input::Stop { take_jobs });
+        }
+    }
+
+    fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::Start(orders, reply) => self.start(orders, reply),
+            Ask::Retry { run, by, reply } => match self.order_of_retry(run, by) {
+                Ok(order) => self.start(vec![order], reply),
+                Err(refusal) => drop(reply.send(Err(refusal))),
+            },
+            Ask::Cancel { run, by, reply } => match self.found(run) {
+                Ok(found) => {
+                    let request = self.request(reply);
+                    self.hear(Input::Cancel { request, run, found, by });
+                }
+                Err(refusal) => drop(reply.send(Err(refusal))),
+            },
+            Ask::Hold { target, hold, by, reply } => self.hold(target, hold, by, reply),
+            Ask::Reload(reply) => drop(reply.send(self.reload())),
+            Ask::Drain(drain, reply) => {
+                self.draining = drain;
+                self.hear(Input::Drain(drain));
+                drop(reply.send(Ok(Answer::Done)));
+            }
+            Ask::Stop { take_jobs, reply } => {
+                drop(reply.send(Ok(Answer::Done)));
+                self.stop(take_jobs);
+            }
+            Ask::Status(reply) => drop(reply.send(self.status())),
+            Ask::Outlook(waiting, reply) => drop(reply.send(self.dispatcher.outlook(&waiting))),
+            Ask::Agendas(reply) => drop(reply.send(self.dispatcher.agendas())),
+        }
+    }
+
+    fn start(&mut self, mut orders: Vec<Order>, reply: Reply<Answer>) {
+        let mut keys: Vec<_> = orders.iter_mut().filter_map(|order| order.key.as_mut()).collect();
+        if !keys.is_empty() {
+            match self.lookup.runs_of_keys(keys.iter().map(|(key, _)| key.clone()).collect()) {
+                Ok(found) => keys.iter_mut().zip(found).for_each(|((_, known), found)| *known = found),
+                Err(error) => return drop(reply.send(Err(Refusal::Conflict(error.to_string())))),
+            }
+        }
+        let request = self.request(reply);
+        self.hear(Input::Start { request, orders });
+    }
+
+    fn order_of_retry(&mut self, run: RunId, by: String) -> Result<Order, Refusal> {
+        let (found, ending) = self.lookup.opening(run)?;
+        if ending.is_none() {
+            return Err(Refusal::Conflict(format!("run {run} is not over\nhelp: cancel it first, or wait for it")));
+        }
+        Ok(Order { job: found.opening.job.clone(), retry: Some((run, found)), by, ..Order::default() })
+    }
+
+    /// Finds a run that is not in the dispatcher's memory.
+    fn found(&mut self, run: RunId) -> Result<Option<Box<crate::dispatch::Found>>, Refusal> {
+        if self.dispatcher.knows(run) {
+            return Ok(None);
+        }
+        let found = self.lookup.waiting(run)?;
+        if let Some(found) = &found {
+            self.show.define(found.opening.definition, &found.terms.definition.policy);
+            self.show.recall(run, &found.opening, &[]);
+        }
+        Ok(found)
+    }
+
+    fn hold(&mut self, target: Target, hold: bool, by: String, reply: Reply<Answer>) {
+        let target = match target {
+            Target::Job(job) => crate::dispatch::Target::Job(job),
+            Target::Run(run) => match self.found(run) {
+                Ok(found) => crate::dispatch::Target::Run(run, found),
+                // A quarantined run is over; released, its work goes on in a new one.
+                Err(refusal) => match self.order_of_release(run, hold, &by) {
+                    Some(order) => return self.start(vec![order], reply),
+                    None => return drop(reply.send(Err(refusal))),
+                },
+            },
+        };
+        let request = self.request(reply);
+        self.hear(Input::Hold { request, target, hold, by });
+    }
+
+    fn order_of_release(&mut self, run: RunId, hold: bool, by: &str) -> Option<Order> {
+        let (_, ending) = self.lookup.opening(run).ok()?;
+        let quarantined = ending == Some(steadfast_retry::Ending::Quarantined);
+        if !hold && quarantined { self.order_of_retry(run, by.to_owned()).ok() } else { None }
+    }
+
+    fn request(&mut self, reply: Reply<Answer>) -> RequestId {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        self.answers.insert(request, reply);
+        request
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            census: self.dispatcher.census(),
+            degraded: self.degraded.as_ref().map(|degraded| degraded.why.clone()),
+            draining: self.draining,
+            config: self.dispatcher.config().clone(),
+            refused: self.files.refused(),
+        }
+    }
+
+    /// Returns the folders and files that the daemon was given.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        &self.settings.paths
+    }
+}

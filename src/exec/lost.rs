@@ -1,0 +1,162 @@
+//! What becomes of a shim's starts when the shim is gone.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::books::{Dead, Known, State};
+use super::exit::REBOOTED;
+use super::hands::Hands;
+use super::report::{Fate, Report};
+use super::{Exit, Status, Witness, connection, log, nursery, witness};
+use crate::ids::ShimId;
+use crate::journal::Mark;
+use crate::launch::{ShimKind, Start};
+use crate::shim::claim::{self, Holder};
+use crate::shim::journal;
+use crate::sys::process::Identity;
+use crate::sys::time::Wall;
+use crate::sys::{files, proc, socket};
+
+/// Sees to what a shim held whose connection has ended, or whose lock was found free.
+pub(super) fn lost(hands: &Hands, shim: ShimId) {
+    let home = hands.0.home(shim);
+    let heard = {
+        let state = hands.0.state();
+        state.shims.get(&shim).map(|held| held.heard).or_else(|| state.elders.get(&shim).copied())
+    };
+    let Some(heard) = heard else { return };
+    if files::is_locked(&home.join("lock")).unwrap_or(false) {
+        return reconnect(hands, shim, heard);
+    }
+    let remains = journal::remains(&home.join("journal")).unwrap_or_default();
+    let dead = Dead::new(&remains, hands.0.committed(shim));
+    for (end, record) in remains.records.into_iter().filter(|(end, _)| *end > heard) {
+        hands.0.hear(shim, end, Some(record));
+    }
+    let mut state = hands.0.state();
+    let acknowledged = state.shims.remove(&shim).map_or(0, |held| held.acknowledged);
+    state.elders.remove(&shim);
+    if state.pool == Some(shim) {
+        state.pool = None;
+    }
+    if home.exists() {
+        state.dead.insert(shim, Dead { acknowledged: acknowledged.max(dead.acknowledged), ..dead });
+    }
+    let orphaned: Vec<Known> = state.starts.values().filter(|known| known.shim == shim).cloned().collect();
+    let fates: Vec<_> = orphaned.iter().map(|known| (known.start, fate(hands, &mut state, known))).collect();
+    let complaints = nursery::complaints(&home);
+    hands.0.forget_voids(&mut state);
+    hands.0.bury(&mut state);
+    drop(state);
+    hands.0.gone.notify_one();
+    if !orphaned.is_empty() {
+        hands.0.report(Report::ShimLost { shim, starts: orphaned.len(), complaints });
+    }
+    for (start, fate) in fates {
+        tell(hands, start, fate);
+    }
+}
+
+/// Goes on with a shim that lives and has only hung up: a frame was damaged, or it could not read its journal.
+fn reconnect(hands: &Hands, shim: ShimId, heard: u64) {
+    let stream = socket::connect(&hands.0.home(shim).join("socket"));
+    let mut state = hands.0.state();
+    match stream.and_then(|stream| connection::begin(hands, shim, stream, heard, None)) {
+        Ok(orders) => {
+            if let Some(held) = state.shims.get_mut(&shim) {
+                held.orders = orders;
+            }
+        }
+        Err(_) => wait_for_shim(hands, shim),
+    }
+}
+
+fn fate(hands: &Hands, state: &mut State, known: &Known) -> Fate {
+    match claim::void(&hands.0.claims, &known.start) {
+        Ok(Holder::Void) => {
+            // The only shim that had the order is dead, so the word has done its work.
+            claim::remove(&hands.0.claims, &known.start);
+            state.starts.remove(&known.start.token);
+            Fate::NeverStarted
+        }
+        Ok(Holder::Shim(_) | Holder::Unnamed) | Err(_) => resolve(hands, state, known, true),
+    }
+}
+
+/// Hears the witnesses about a start whose shim is dead and that has a claim but no end.
+pub(super) fn resolve(hands: &Hands, state: &mut State, known: &Known, is_of_this_boot: bool) -> Fate {
+    if !is_of_this_boot {
+        return interrupted(state, known, REBOOTED);
+    }
+    let session = known.who.map(|who| who.pid);
+    let testimony = witness::hear(&known.start, session, &hands.0.claim(&known.start), known.cgroup.as_deref());
+    if testimony.is_dead() {
+        return interrupted(state, known, "its shim died, and nothing of it was left");
+    }
+    // Without a record of the first process, it is the one that leads a session of its own.
+    let leads = |who: &Identity| proc::stat(who.pid).is_some_and(|stat| stat.session == who.pid);
+    let leader = match known.who {
+        Some(who) => Some(who).filter(|who| who.is_alive()),
+        None => testimony.living.iter().map(|survivor| survivor.who).find(leads),
+    };
+    let adopter = Some(()).filter(|()| !testimony.living.is_empty()).map(|()| hands.new_shim(state, ShimKind::Own));
+    if let Some(Ok(adopter)) = adopter {
+        let others = testimony.living.iter().map(|survivor| survivor.who).filter(|who| Some(*who) != leader);
+        hands.adopt(state, known, leader, others.collect(), adopter);
+        return Fate::Running { who: leader };
+    }
+    state.starts.insert(known.start.token, known.clone());
+    let (start, claim) = (known.start, hands.0.claim(&known.start));
+    wait_for_lock(hands, claim, move |hands| {
+        let mut state = hands.0.state();
+        let Some(known) = state.starts.get(&start.token).cloned() else { return };
+        let fate = resolve(hands, &mut state, &known, true);
+        drop(state);
+        tell(hands, start, fate);
+    });
+    Fate::Unclear { testimony }
+}
+
+fn interrupted(state: &mut State, known: &Known, why: &str) -> Fate {
+    let status = Status::Interrupted { why: why.to_owned() };
+    let mut exit = Exit::bare(known.start, status, Wall::now());
+    (exit.began, exit.witness) = (known.began, Witness::None);
+    exit.output = log::summary(&known.output.base);
+    state.starts.remove(&known.start.token);
+    let dead = state.dead.entry(known.shim).or_default();
+    dead.open.insert(known.start);
+    Fate::Ended { exit: Box::new(exit), mark: Mark { shim: known.shim, offset: dead.end } }
+}
+
+/// Reads a shim's journal to its end once the shim has ended.
+pub(super) fn wait_for_shim(hands: &Hands, shim: ShimId) {
+    let lock = hands.0.home(shim).join("lock");
+    wait_for_lock(hands, lock, move |hands| lost(hands, shim));
+}
+
+/// Waits, in a thread of its own, until nobody holds a lock. One that cannot be opened is held by nobody.
+fn wait_for_lock(hands: &Hands, path: PathBuf, then: impl FnOnce(&Hands) + Send + 'static) {
+    // A weak share: hands that are dropped meanwhile have nothing to be told.
+    let shared = std::sync::Arc::downgrade(&hands.0);
+    std::thread::spawn(move || {
+        if let Ok(file) = File::open(path) {
+            let _ = flock(&file, FlockOperation::LockExclusive);
+        }
+        if let Some(shared) = shared.upgrade() {
+            then(&Hands(shared));
+        }
+    });
+}
+
+fn tell(hands: &Hands, start: Start, fate: Fate) {
+    match fate {
+        Fate::Running { who: _ } => {}
+        Fate::Ended { exit, mark } => hands.0.report(Report::Ended { exit, mark }),
+        Fate::NeverStarted => {
+            hands.0.report(Report::NeverStarted { start, why: "its shim died before it could claim it".to_owned() });
+        }
+        Fate::Unclear { testimony } => hands.0.report(Report::Unclear { start, testimony }),
+    }
+}

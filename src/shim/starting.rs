@@ -1,0 +1,210 @@
+//! From an order to a running program.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::AsFd as _;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use super::attempt::{Attempt, Leader};
+use super::capture::{self, Capture, Given};
+use super::cgroup::Cgroup;
+use super::claim::{self, Claim, Holder};
+use super::mailbox::Mailbox;
+use super::program::{self, Prepared, not_started};
+use super::wire::{Adopt, Record};
+use super::{Kind, Shim};
+use crate::exec::witness::TOKEN_VARIABLE;
+use crate::exec::{Exit, Status};
+use crate::failpoint;
+use crate::launch::{Launch, OutputMode, ResourceLimits, ShimKind};
+use crate::sys::poll::Interest;
+use crate::sys::process::{self, Identity};
+use crate::sys::spawn::{self, Program, Session, Stdio};
+use crate::sys::time::{Boottime, Wall};
+
+impl Shim {
+    /// Starts a program, unless somebody else has a say in it. Whatever goes wrong becomes its exit.
+    pub(super) fn launch(&mut self, launch: &Launch) {
+        if self.tokens.contains_key(&launch.start.token) {
+            return;
+        }
+        let lock = match claim::take(&self.claims, &launch.start, self.id) {
+            Ok(Claim::Ours(lock)) => lock,
+            // Said twice.
+            Ok(Claim::Theirs(Holder::Shim(id))) if id == self.id => return,
+            Ok(Claim::Theirs(_)) => {
+                self.record(&Record::Voided { start: launch.start });
+                return;
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                let what = format!("the claim of this start could not be written: {error}");
+                return self.record_end(Exit::bare(launch.start, not_started(errno, what), Wall::now()));
+            }
+        };
+        if self.is_stopping {
+            let why = "the machine or the service is going down".to_owned();
+            return self.record_end(Exit::bare(launch.start, Status::Interrupted { why }, Wall::now()));
+        }
+        if let Err(status) = self.start(launch, &lock) {
+            self.record_end(Exit::bare(launch.start, status, Wall::now()));
+        }
+    }
+
+    fn start(&mut self, launch: &Launch, lock: &std::fs::File) -> Result<(), Status> {
+        let key = self.key();
+        let own_trouble = |what: &str, error: &io::Error| {
+            not_started(error.raw_os_error().unwrap_or(libc::EIO), format!("{what} could not be opened: {error}"))
+        };
+        let mut more = vec![(TOKEN_VARIABLE, launch.start.token.to_string())];
+        let mailbox = if launch.notify {
+            let (mailbox, address) = self.mailbox(key).map_err(|error| own_trouble("the notify socket", &error))?;
+            more.extend([("NOTIFY_SOCKET", address.clone()), ("STEADFAST_NOTIFY", address)]);
+            Some(mailbox)
+        } else {
+            None
+        };
+        let prepared = program::prepare(launch, &more)?;
+        let (cgroup, mut unenforced) = group(launch);
+        let (capture, given) = capture::open(&launch.output).map_err(|error| own_trouble("the log", &error))?;
+        failpoint!("shim::spawn::before");
+        let (began, up) = (Wall::now(), Boottime::now());
+        let pid = self.spawn(launch, &prepared, &given, lock, cgroup.as_ref(), &mut unenforced);
+        failpoint!("shim::spawn::after");
+        let pid = match pid {
+            Ok(pid) => pid,
+            Err(error) => {
+                let mut capture = capture;
+                drop(given);
+                capture.finish(began);
+                return Err(program::explain(&error, OsStr::new(&launch.argv[0]), &launch.workdir));
+            }
+        };
+        process::raise_oom_score(pid);
+        // The child is ours and not reaped, so there is a line about it; without `/proc` nothing here works.
+        let who = Identity::of(pid).unwrap_or(Identity { pid, ticks: 0 });
+        let mut attempt = Attempt::new(launch.start, launch.watch.clone(), Leader::Child(who), up, capture);
+        (attempt.began, attempt.mailbox, attempt.cgroup, attempt.unenforced) =
+            (Some(began), mailbox, cgroup, unenforced);
+        let cgroup = attempt.cgroup.as_ref().map(|group| group.path().to_owned());
+        self.hold(key, attempt);
+        self.leaders.insert(pid, key);
+        self.record(&Record::Started { start: launch.start, who, at: began, up, cgroup });
+        failpoint!("shim::started::recorded");
+        Ok(())
+    }
+
+    fn mailbox(&self, key: u32) -> io::Result<(Mailbox, String)> {
+        use std::os::fd::AsRawFd as _;
+        Mailbox::open(&self.folder, self.folder_fd.as_raw_fd(), &format!("n{key}"))
+    }
+
+    fn spawn(
+        &self,
+        launch: &Launch,
+        prepared: &Prepared,
+        given: &Given,
+        lock: &std::fs::File,
+        cgroup: Option<&Cgroup>,
+        unenforced: &mut Vec<String>,
+    ) -> io::Result<i32> {
+        use std::os::fd::AsRawFd as _;
+        let null = Stdio::To(self.null.as_fd());
+        let stdio = match given {
+            Given::Pipes(out, err) => [null, Stdio::To(out.as_fd()), Stdio::To(err.as_fd())],
+            Given::File(log) => [null, Stdio::To(log.as_fd()), Stdio::To(log.as_fd())],
+            Given::Terminal(path) => [Stdio::Open(path), Stdio::Open(path), Stdio::Open(path)],
+        };
+        let inherit = [(lock.as_fd(), lock.as_raw_fd())];
+        let program = Program {
+            file: &prepared.file,
+            argv: &prepared.argv,
+            env: &prepared.env,
+            workdir: Some(&prepared.workdir),
+            stdio,
+            session: Session::Own,
+            inherit: &inherit,
+        };
+        let limits = rlimits(&launch.limits);
+        if launch.shim == ShimKind::Pool {
+            unenforced.extend(limits.iter().map(|(name, ..)| (*name).to_owned()));
+        }
+        if launch.shim == ShimKind::Pool || (limits.is_empty() && cgroup.is_none()) {
+            return spawn::spawn(&program);
+        }
+        spawn::fork(&program, || {
+            cgroup.map_or(Ok(()), Cgroup::enter)?;
+            for (_, resource, value) in limits {
+                setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Enters a program into the books and waits for its descriptors.
+    fn hold(&mut self, key: u32, attempt: Attempt) {
+        for (which, end) in attempt.capture.ends() {
+            let kind = if which == 0 { Kind::Out } else { Kind::Err };
+            let _ = self.poller.add(end, kind.token(key), Interest::Read);
+        }
+        if let Some(mailbox) = &attempt.mailbox {
+            let _ = self.poller.add(mailbox, Kind::Mailbox.token(key), Interest::Read);
+        }
+        if let Leader::Foreign(_, handle) = &attempt.leader {
+            let _ = self.poller.add(handle, Kind::Foreign.token(key), Interest::Read);
+        }
+        self.tokens.insert(attempt.start.token, key);
+        self.attempts.insert(key, attempt);
+        self.rearm(key);
+    }
+
+    /// Watches a program whose shim has died.
+    pub(super) fn adopt(&mut self, adopt: Adopt) {
+        if self.tokens.contains_key(&adopt.start.token) {
+            return;
+        }
+        failpoint!("shim::adopt::before");
+        let now = Boottime::now();
+        let leader = adopt.leader.and_then(|who| who.open().map(|handle| Leader::Foreign(who, handle)));
+        let leader = leader.unwrap_or(Leader::Gone(adopt.session.or(adopt.leader.map(|who| who.pid))));
+        let is_gone = matches!(leader, Leader::Gone(_));
+        let capture = Capture::adopt(&adopt.output);
+        let mut attempt = Attempt::new(adopt.start, adopt.watch, leader, adopt.up.unwrap_or(now), capture);
+        (attempt.began, attempt.others) = (adopt.began, adopt.others);
+        attempt.lost_reader = adopt.output.mode != OutputMode::File;
+        attempt.cgroup = adopt.cgroup.clone().and_then(Cgroup::existing);
+        self.record(&Record::Adopted { start: adopt.start, leader: adopt.leader, up: adopt.up, cgroup: adopt.cgroup });
+        let key = self.key();
+        self.hold(key, attempt);
+        if is_gone {
+            self.lost_leader(key, "its shim died, and it ended unseen");
+        }
+        failpoint!("shim::adopt::after");
+    }
+}
+
+/// Makes the cgroup that a launch asks for. Returns also the limits that cannot be enforced.
+fn group(launch: &Launch) -> (Option<Cgroup>, Vec<String>) {
+    let limits = &launch.limits;
+    let wanted = [("memory", limits.memory_bytes), ("processes", limits.processes)];
+    let refused = || wanted.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| (*name).to_owned()).collect();
+    let Some(parent) = limits.cgroup.as_ref().filter(|_| launch.shim == ShimKind::Own) else {
+        return (None, refused());
+    };
+    match Cgroup::create(parent, &launch.start, limits) {
+        Ok((group, refused)) => (Some(group), refused),
+        Err(_) => (None, refused()),
+    }
+}
+
+fn rlimits(limits: &ResourceLimits) -> Vec<(&'static str, Resource, u64)> {
+    let all = [
+        ("address-space", Resource::As, limits.address_space_bytes),
+        ("open-files", Resource::Nofile, limits.open_files),
+        ("core", Resource::Core, limits.core_bytes),
+        ("file", Resource::Fsize, limits.file_bytes),
+        ("cpu", Resource::Cpu, limits.cpu_seconds),
+    ];
+    all.into_iter().filter_map(|(name, resource, value)| Some((name, resource, value?))).collect()
+}

@@ -1,0 +1,436 @@
+//! What is known after the daemon, the shim or both have died.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use steadfast::exec::{Exit, Fate, Report, Status, Witness};
+use steadfast::launch::{Launch, Rung, ShimKind, Start};
+use steadfast::sys::process::BootId;
+
+use super::house::{House, code, eventually, killed_by, lives, number_in, signal};
+
+fn only(mut fates: Vec<(Start, Fate)>, start: &Start) -> Fate {
+    assert_eq!(fates.len(), 1, "{fates:?}");
+    let (of, fate) = fates.remove(0);
+    assert_eq!(of, *start);
+    fate
+}
+
+fn interrupted(exit: &Exit) -> bool {
+    matches!(exit.status, Status::Interrupted { .. }) && exit.witness == Witness::None
+}
+
+/// A program that waits for a file and then ends with a code.
+fn waiting(house: &mut House, name: &str, code: u8) -> Launch {
+    house.script(&format!("echo $$ > {name}.pid; while [ ! -e {name} ]; do sleep 0.01; done; exit {code}"))
+}
+
+fn let_go(house: &House, name: &str) {
+    std::fs::write(house.folder.path().join(name), "").unwrap();
+}
+
+#[test]
+fn a_program_that_ended_while_nobody_looked_is_found_with_its_code() {
+    for kind in [ShimKind::Pool, ShimKind::Own] {
+        let mut house = House::new();
+        let mut launch = waiting(&mut house, "go", 75);
+        launch.shim = kind;
+        let start = house.begin(launch);
+        let who = house.started(&start);
+        house.crash();
+        let_go(&house, "go");
+        eventually("it has ended", || !lives(who.pid));
+        eventually("it is written", || journal_holds_end(&house));
+        let Fate::Ended { exit, mark } = only(house.restart(), &start) else { panic!("it has ended") };
+        assert_eq!((exit.status.clone(), exit.witness), (code(75), Witness::Parent));
+        // A second crash before anything was committed: the same word again.
+        house.crash();
+        let Fate::Ended { exit: again, mark: same } = only(house.restart(), &start) else { panic!("it has ended") };
+        assert_eq!((again.status, same), (exit.status, mark));
+        house.commit(&start, mark);
+        house.empty();
+    }
+}
+
+fn journal_holds_end(house: &House) -> bool {
+    homes(house).iter().any(|home| {
+        let bytes = std::fs::read(home.join("journal")).unwrap_or_default();
+        bytes.windows(7).any(|window| window == b"\"Ended\"")
+    })
+}
+
+fn homes(house: &House) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(house.shims()).unwrap().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.is_dir() && !path.ends_with("claims")).collect()
+}
+
+#[test]
+fn a_program_that_runs_is_found_and_goes_on() {
+    let mut house = House::new();
+    let launch = waiting(&mut house, "go", 5);
+    let start = house.begin(launch);
+    let who = house.started(&start);
+    for _ in 0..3 {
+        house.crash();
+        assert_eq!(only(house.restart(), &start), Fate::Running { who: Some(who) });
+    }
+    let next = house.script("exit 6");
+    assert_eq!(house.run(next).status, code(6), "new programs get a new pool");
+    let_go(&house, "go");
+    assert_eq!(house.ended(&start).status, code(5));
+    house.empty();
+}
+
+#[test]
+fn a_program_is_stopped_by_a_daemon_that_did_not_start_it() {
+    let mut house = House::new();
+    let launch = house.script("sleep 60");
+    let start = house.begin(launch);
+    house.started(&start);
+    house.crash();
+    house.restart();
+    house.hands().stop(&start, Rung::Leader);
+    assert_eq!(house.ended(&start).status, killed_by(15));
+}
+
+#[test]
+fn time_runs_out_though_the_daemon_is_dead() {
+    let mut house = House::new();
+    let mut launch = house.script("trap '' TERM; while :; do sleep 0.02; done");
+    launch.watch.limit = Some(Duration::from_millis(300));
+    let start = house.begin(launch);
+    let who = house.started(&start);
+    house.crash();
+    eventually("the shim has ended it", || !lives(who.pid));
+    eventually("it is written", || journal_holds_end(&house));
+    let Fate::Ended { exit, .. } = only(house.restart(), &start) else { panic!("it has ended") };
+    assert_eq!((exit.status, exit.act), (killed_by(9), Some(steadfast::exec::Act::TimedOut)));
+    assert!(exit.ran < Duration::from_secs(3), "{:?}", exit.ran);
+}
+
+#[test]
+fn a_shim_without_a_daemon_ends_and_leaves_its_journal() {
+    let mut house = House::new();
+    let launch = house.script("exit 3");
+    let start = house.begin(launch);
+    house.started(&start);
+    let shim = house.shim();
+    house.crash();
+    eventually("it has waited its seconds", || !lives(shim));
+    let Fate::Ended { exit, mark } = only(house.restart(), &start) else { panic!("it has ended") };
+    assert_eq!(exit.status, code(3));
+    house.commit(&start, mark);
+    house.empty();
+}
+
+/// Says whether this kernel tells the exits of other people's children, and its init reaps them.
+fn kernel_tells(exit: &Exit) -> bool {
+    exit.witness == Witness::Kernel
+}
+
+#[test]
+fn when_a_shim_dies_its_program_is_watched_by_another() {
+    for (is_away, expected) in [(false, 0), (true, 0), (false, 9)] {
+        let mut house = House::new();
+        let launch = waiting(&mut house, "go", expected);
+        let start = house.begin(launch);
+        let who = house.started(&start);
+        let shim = house.shim();
+        if is_away {
+            house.crash();
+        }
+        signal(shim, "KILL");
+        eventually("the shim is dead", || !lives(shim));
+        if is_away {
+            assert_eq!(only(house.restart(), &start), Fate::Running { who: Some(who) });
+        }
+        eventually("another shim watches", || house.hands().shims().iter().any(|view| view.starts.contains(&start)));
+        assert!(lives(who.pid), "nobody was harmed");
+        // The new shim must hold the handle before the end, else nobody can tell.
+        eventually("it is adopted", || journals_hold(&house, "\"Adopted\""));
+        let_go(&house, "go");
+        let exit = house.ended(&start);
+        if kernel_tells(&exit) {
+            assert_eq!(exit.status, code(expected));
+        } else {
+            assert!(interrupted(&exit), "no evidence, no success: {exit:?}");
+        }
+        house.empty();
+    }
+}
+
+fn journals_hold(house: &House, word: &str) -> bool {
+    homes(house).iter().any(|home| {
+        let bytes = std::fs::read(home.join("journal")).unwrap_or_default();
+        bytes.windows(word.len()).any(|window| window == word.as_bytes())
+    })
+}
+
+#[test]
+fn an_adopted_program_has_the_same_time() {
+    let mut house = House::new();
+    let mut launch = house.script("exec sleep 60");
+    launch.watch.limit = Some(Duration::from_secs(1));
+    let start = house.begin(launch);
+    house.started(&start);
+    signal(house.shim(), "KILL");
+    let exit = house.ended(&start);
+    assert_eq!(exit.act, Some(steadfast::exec::Act::TimedOut));
+    assert!(exit.ran < Duration::from_secs(3), "{exit:?}");
+    house.empty();
+}
+
+#[test]
+fn without_evidence_there_is_no_success() {
+    for is_away in [false, true] {
+        let mut house = House::new();
+        let launch = waiting(&mut house, "go", 0);
+        let start = house.begin(launch);
+        let who = house.started(&start);
+        let shim = house.shim();
+        if is_away {
+            house.crash();
+        }
+        // The shim stands still while its program ends well, and is killed before it can look.
+        signal(shim, "STOP");
+        let_go(&house, "go");
+        eventually("the program has ended", || !lives(who.pid));
+        signal(shim, "KILL");
+        eventually("the shim is dead", || !lives(shim));
+        let exit = if is_away {
+            let Fate::Ended { exit, mark } = only(house.restart(), &start) else { panic!("nothing lives") };
+            house.commit(&start, mark);
+            *exit
+        } else {
+            house.ended(&start)
+        };
+        assert!(interrupted(&exit), "{exit:?}");
+        house.empty();
+    }
+}
+
+#[test]
+fn what_is_left_when_leader_and_shim_are_dead_is_ended_before_the_attempt_is() {
+    for clean in ["", "env -i "] {
+        let mut house = House::new();
+        let note = house.folder.path().join("pid");
+        let worker = format!(
+            "{clean}setsid sh -c 'trap \"\" TERM; echo $$ > {}; while :; do /bin/sleep 0.05; done' >/dev/null 2>&1 &",
+            note.display()
+        );
+        let launch = house.script(&format!("{worker} sleep 60"));
+        let start = house.begin(launch);
+        let who = house.started(&start);
+        let worker = number_in(&note);
+        signal(house.shim(), "KILL");
+        signal(who.pid, "KILL");
+        let exit = house.ended(&start);
+        assert!(matches!(exit.status, Status::Interrupted { .. } | Status::Signalled { signal: 9, .. }), "{exit:?}");
+        assert!(!lives(worker), "attempt 2 would have met it ({clean})");
+        house.empty();
+    }
+}
+
+#[test]
+fn the_watcher_may_die_too() {
+    let mut house = House::new();
+    let launch = waiting(&mut house, "go", 4);
+    let start = house.begin(launch);
+    let who = house.started(&start);
+    for _ in 0..3 {
+        let view = house.hands().shims().into_iter().find(|view| view.starts.contains(&start)).unwrap();
+        let shim = view.who.unwrap().pid;
+        signal(shim, "KILL");
+        eventually("another one watches", || {
+            let shims = house.hands().shims();
+            shims.iter().any(|view| view.starts.contains(&start) && view.who.is_some_and(|who| who.pid != shim))
+        });
+        eventually("it has begun to", || journals_hold(&house, "\"Adopted\""));
+    }
+    assert!(lives(who.pid));
+    let_go(&house, "go");
+    let exit = house.ended(&start);
+    assert!(exit.status == code(4) || interrupted(&exit), "{exit:?}");
+    house.empty();
+}
+
+#[test]
+fn after_a_restart_of_the_machine_everything_from_before_is_over() {
+    let mut house = House::new();
+    let launch = house.script("exec sleep 60");
+    let start = house.begin(launch);
+    let who = house.started(&start);
+    let shim = house.shim();
+    house.crash();
+    signal(shim, "KILL");
+    eventually("the shim is dead", || !lives(shim));
+    house.boot = BootId("another".to_owned());
+    let Fate::Ended { exit, mark } = only(house.restart(), &start) else { panic!("another boot") };
+    assert_eq!(exit.status, Status::Interrupted { why: "the machine was restarted".to_owned() });
+    assert!(lives(who.pid), "a process of this number is a stranger, and strangers get no signals");
+    signal(who.pid, "KILL");
+    house.commit(&start, mark);
+    house.empty();
+}
+
+#[test]
+fn a_start_that_nobody_claimed_never_happens() {
+    let mut house = House::new();
+    let first = house.launch(&["true"]);
+    house.run(first);
+    let shim = house.shim();
+    signal(shim, "STOP");
+    let launch = house.script("echo x > happened");
+    let start = house.begin(launch);
+    house.crash();
+    assert_eq!(only(house.restart(), &start), Fate::NeverStarted);
+    signal(shim, "CONT");
+    eventually("the shim has read its orders and ended", || !lives(shim));
+    assert!(!house.folder.path().join("happened").exists());
+    house.forget(&start);
+    house.crash();
+    assert_eq!(house.restart(), []);
+    house.empty();
+}
+
+#[test]
+fn void_and_claim_are_never_both_true() {
+    let mut house = House::new();
+    let mut tally = (0, 0);
+    for round in 0..100_u32 {
+        let name = format!("nonce-{round}");
+        let launch = house.script(&format!("echo x >> {name}"));
+        let start = house.begin(launch);
+        for _ in 0..(round % 10) * 2_000 {
+            std::hint::spin_loop();
+        }
+        house.crash();
+        let fate = only(house.restart(), &start);
+        let file = house.folder.path().join(&name);
+        match fate {
+            Fate::NeverStarted => {
+                tally.0 += 1;
+                house.forget(&start);
+                let next = house.launch(&["true"]);
+                house.run(next);
+                assert!(!file.exists(), "round {round}: voided and started");
+            }
+            Fate::Running { .. } => {
+                tally.1 += 1;
+                assert_eq!(house.ended(&start).status, code(0), "round {round}");
+                assert_eq!(std::fs::read_to_string(&file).unwrap(), "x\n", "round {round}");
+            }
+            Fate::Ended { exit, mark } => {
+                tally.1 += 1;
+                assert_eq!(exit.status, code(0), "round {round}");
+                house.commit(&start, mark);
+            }
+            Fate::Unclear { .. } => panic!("round {round}: nobody is in doubt"),
+        }
+    }
+    eprintln!("{} voided, {} started", tally.0, tally.1);
+    house.empty();
+    let nonces: HashSet<_> =
+        std::fs::read_dir(house.folder.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(nonces.iter().filter(|name| name.to_string_lossy().starts_with("nonce")).count(), tally.1);
+}
+
+/// A house whose shim has ended a program with a code and is dead; nobody has read its journal.
+fn with_unread_journal(status: u8) -> (House, Start, PathBuf) {
+    let mut house = House::new();
+    let launch = waiting(&mut house, "go", status);
+    let start = house.begin(launch);
+    house.started(&start);
+    let shim = house.shim();
+    house.crash();
+    let_go(&house, "go");
+    eventually("it is written", || journal_holds_end(&house));
+    signal(shim, "KILL");
+    eventually("the shim is dead", || !lives(shim));
+    let journal = homes(&house).remove(0).join("journal");
+    (house, start, journal)
+}
+
+fn read_again(house: &mut House, start: &Start) -> Exit {
+    let Fate::Ended { exit, .. } = only(house.restart(), start) else { panic!("everything is dead") };
+    house.crash();
+    *exit
+}
+
+#[test]
+fn a_torn_or_garbled_record_is_no_exit() {
+    let (mut house, start, journal) = with_unread_journal(0);
+    let whole = std::fs::read(&journal).unwrap();
+    let exit = read_again(&mut house, &start);
+    assert_eq!(exit.status, code(0));
+    let ended = whole.windows(7).rposition(|window| window == b"\"Ended\"").unwrap();
+    for length in [0, 1, ended - 9, ended, ended + 20, whole.len() - 1] {
+        std::fs::write(&journal, &whole[..length]).unwrap();
+        assert!(interrupted(&read_again(&mut house, &start)), "cut at {length}");
+    }
+    for at in [ended - 5, ended, ended + 40, whole.len() - 2] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&journal, &bytes).unwrap();
+        assert!(interrupted(&read_again(&mut house, &start)), "changed at {at}");
+    }
+    std::fs::remove_file(&journal).unwrap();
+    assert!(interrupted(&read_again(&mut house, &start)), "no journal at all");
+    house.restart();
+}
+
+#[test]
+fn the_exit_of_another_start_is_no_exit() {
+    let (mut house, mut start, _journal) = with_unread_journal(0);
+    // The store expects a later start of the same attempt, which was claimed and left nothing.
+    house.forget(&start);
+    start.token.0 ^= 1;
+    std::fs::write(house.shims().join("claims").join(start.to_string()), "shim 00000000000000aa\n").unwrap();
+    house.expect(&start);
+    assert!(interrupted(&read_again(&mut house, &start)));
+    house.restart();
+}
+
+#[test]
+fn a_claim_without_a_word_may_have_been_a_start() {
+    for text in ["", "shim", "shim 00000000000000aa\n"] {
+        let mut house = House::new();
+        let start = house.launch(&["true"]).start;
+        std::fs::write(house.shims().join("claims").join(start.to_string()), text).unwrap();
+        house.crash();
+        house.expect(&start);
+        let Fate::Ended { exit, mark } = only(house.restart(), &start) else { panic!("nothing lives") };
+        assert!(interrupted(&exit), "`{text}`: {exit:?}");
+        house.commit(&start, mark);
+        assert!(!Path::new(&house.shims().join("claims").join(start.to_string())).exists());
+    }
+}
+
+#[test]
+fn a_lost_shim_is_told_with_its_complaints() {
+    let mut house = House::new();
+    let launch = house.script("sleep 60");
+    let start = house.begin(launch);
+    house.started(&start);
+    signal(house.shim(), "KILL");
+    let starts = house.until(|report| match report {
+        Report::ShimLost { starts, .. } => Some(starts),
+        _ => None,
+    });
+    assert_eq!(starts, 1);
+    house.hands().stop(&start, Rung::Kill);
+    house.ended(&start);
+}
+
+#[test]
+fn a_program_that_dies_of_its_shims_death_is_interrupted_and_has_not_failed() {
+    let mut house = House::new();
+    let launch = house.script("while :; do echo x; /bin/sleep 0.02; done");
+    let start = house.begin(launch);
+    house.started(&start);
+    signal(house.shim(), "KILL");
+    let exit = house.ended(&start);
+    assert!(matches!(exit.status, Status::Interrupted { .. }), "{exit:?}");
+    house.empty();
+}
