@@ -206,3 +206,41 @@ fn a_matrix_that_is_pending_is_opened_as_one() {
     house.ends(2, 0);
     house.says(&["2 ends succeeded", "2 closed succeeded", "3 plot opened", "3 attempt 1"]);
 }
+
+#[test]
+fn a_clock_that_was_set_back_brings_no_due_time_twice() {
+    let mut house = House::with([job("crawl").cron("0 8 * * *")]);
+    house.pass(3_600);
+    house.ends(1, 0);
+    house.skip();
+    // The schedule is edited while the clock stands before a due time that was dealt with.
+    house.set_clock(-1_800);
+    house.edit(job("crawl").cron("0 8,9 * * *"));
+    house.pass(3_600);
+    house.says(&[]);
+    house.pass(1_800);
+    house.says(&["2 crawl opened", "2 attempt 1"]);
+}
+
+#[test]
+fn a_success_is_used_once_even_where_a_replacement_sets_it_off_too() {
+    let fetch = job("fetch").after(Mode::AllSucceeded, &["crawl"]).overlap(Overlap::Replace);
+    let index = job("index").after(Mode::Ended, &["crawl", "fetch"]).overlap(Overlap::Allow);
+    let mut house = House::with([job("crawl"), fetch, index, job("other")]);
+    house.start("fetch");
+    house.ends(1, 0);
+    house.start("crawl");
+    house.start("other");
+    house.start("fetch");
+    house.skip();
+    house.ends(2, 0);
+    house.says(&[
+        "2 ends succeeded",
+        "2 closed succeeded",
+        "4 ends cancelled",
+        "4 closed cancelled",
+        "5 index opened",
+        "6 fetch opened",
+        "5 attempt 1",
+    ]);
+}

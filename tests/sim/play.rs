@@ -89,11 +89,11 @@ pub(crate) fn play(seed: u64) -> Tried {
     };
     play.agenda.after(Duration::ZERO, Event::Wake);
     play.agenda.after(Duration::from_millis(1), Event::Chaos);
-    play.to_the_end()
+    play.until_rest()
 }
 
 impl Play {
-    fn to_the_end(mut self) -> Tried {
+    fn until_rest(mut self) -> Tried {
         let mut events = 0;
         while let Some(event) = self.agenda.next() {
             events += 1;

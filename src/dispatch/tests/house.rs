@@ -31,6 +31,8 @@ pub(super) struct House {
     until_idle: bool,
     /// Since the morning.
     now: Duration,
+    /// By how many seconds somebody has set the wall clock on.
+    ahead: i64,
     thrown: u64,
     journal: Vec<Entry>,
     /// Batches that are not durable yet, while the store is slow.
@@ -167,6 +169,7 @@ impl House {
             slots: 2,
             until_idle,
             now: Duration::ZERO,
+            ahead: 0,
             thrown: 0,
             journal: Vec::new(),
             unwritten: None,
@@ -212,7 +215,15 @@ impl House {
     fn tick_of_now(&mut self) -> Now {
         self.now += Duration::from_nanos(1);
         self.thrown += 1;
-        now(self.now, self.thrown)
+        let mut now = now(self.now, self.thrown);
+        now.wall += jiff::SignedDuration::from_secs(self.ahead);
+        now
+    }
+
+    /// Somebody sets the wall clock.
+    pub(super) fn set_clock(&mut self, seconds: i64) {
+        self.ahead += seconds;
+        self.give(Input::Tick);
     }
 
     fn give(&mut self, input: Input) {

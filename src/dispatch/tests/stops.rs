@@ -33,6 +33,17 @@ fn an_attempt_that_is_taken_along_is_lost_and_not_charged() {
 }
 
 #[test]
+fn what_follows_a_failed_attempt_does_not_follow_one_that_was_taken_along() {
+    let mut house = House::with([job("train").finally(On::AttemptFailed)]);
+    house.start("train");
+    house.stop(true);
+    house.ends(1, 143);
+    house.skip();
+    house.restart_after(5);
+    house.says(&["1 attempt 2"]);
+}
+
+#[test]
 fn no_finalizer_begins_while_the_daemon_stops_and_one_taken_along_is_tried_again() {
     let mut house = House::with([job("train").finally(On::Always).finally(On::Always)]);
     house.start("train");
