@@ -23,23 +23,29 @@ mod check;
 mod completions;
 mod console;
 mod demo;
+mod events;
 mod exit;
 mod explain;
 mod failure;
 mod files;
 mod init;
 mod jobs;
-
+mod logs;
 mod man;
 mod policy;
+mod ps;
 mod run;
 mod schema;
 mod serve;
+mod show;
+mod source;
 mod state;
-
+mod store;
 mod surroundings;
 mod text;
 mod train;
+mod why;
+mod words;
 
 use std::process::ExitCode;
 
@@ -50,7 +56,6 @@ use console::Console;
 use exit::Exit;
 use failure::Failure;
 pub use surroundings::Surroundings;
-
 
 /// Does what the arguments say, and returns the exit code of the process.
 #[must_use]
@@ -75,18 +80,25 @@ pub fn main(surroundings: &Surroundings) -> ExitCode {
 
 fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let chosen = arguments.state;
+    let state = || state::folder(chosen.as_ref(), surroundings);
     match arguments.command {
-        Command::Check(what) => check::perform(&what, console),
-        Command::Completions(what) => completions::perform(&what, console),
-        Command::Explain(what) => explain::perform(&what, console),
-        Command::Init(what) => init::perform(&what, console),
-        Command::Jobs(what) => jobs::perform(what, console),
-        Command::Man(what) => man::perform(&what, console),
-        Command::Policy(what) => policy::perform(what, console),
-        Command::Run(what) => run::perform(&what, console, surroundings, state::folder(chosen.as_ref(), surroundings).ok()),
-        Command::Schema(what) => schema::perform(&what, console),
+        Command::Run(what) => run::perform(&what, console, surroundings, state().ok()),
         Command::Serve(what) => serve::perform(&what, chosen.as_ref(), console, surroundings),
+        Command::Ps(what) => ps::perform(&what, console, &state()?),
+        Command::Show(what) => show::perform(&what, console, &state()?),
+        Command::Logs(what) => logs::perform(&what, console, &state()?),
+        Command::Why(what) => why::perform(&what, console, &state()?),
+        Command::Jobs(what) => jobs::perform(what, console),
+        Command::Policy(what) => policy::perform(what, console),
+        Command::Check(what) => check::perform(&what, console),
+        Command::Schema(what) => schema::perform(&what, console),
+        Command::Explain(what) => explain::perform(&what, console),
+        Command::Events(what) => events::perform(&what, console, &state()?),
+        Command::Store(what) => store::perform(what, console, &state()?),
+        Command::Init(what) => init::perform(&what, console),
         Command::Demo(_) => demo::perform(chosen.as_ref(), console, surroundings),
+        Command::Completions(what) => completions::perform(&what, console),
+        Command::Man(what) => man::perform(&what, console),
         Command::Train(what) => train::perform(&what, console, surroundings),
     }
 }

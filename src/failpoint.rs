@@ -19,14 +19,24 @@ use std::time::Duration;
 /// The environment variable that arms failpoints.
 pub const VARIABLE: &str = "STEADFAST_FAILPOINTS";
 
+/// The environment variable that names a folder in which every hit leaves a file with the failpoint's name. A failpoint
+/// whose file is there already is passed over: so it fires once in all processes together, and the test sees that it did.
+pub const HITS: &str = "STEADFAST_FAILPOINT_HITS";
+
 /// Every failpoint of the program. A test compares this table with the source, in both directions.
 pub const NAMES: &[&str] = &[
+    "daemon::adopt::after",
     "daemon::adopt::before",
+    "daemon::append::after",
     "daemon::append::before",
     "daemon::cut::before",
+    "daemon::durable::after",
+    "daemon::durable::before",
     "daemon::ended::before",
     "daemon::launch::after",
     "daemon::launch::before",
+    "daemon::leave::before",
+    "hands::acknowledge::after",
     "hands::acknowledge::before",
     "hands::adopt::before",
     "hands::launch::after",
@@ -38,8 +48,11 @@ pub const NAMES: &[&str] = &[
     "hands::shim::spawn::before",
     "hands::void::after",
     "hands::void::before",
+    "hands::void::write",
     "shim::acknowledge::after",
     "shim::acknowledge::before",
+    "shim::adopt::after",
+    "shim::adopt::before",
     "shim::claim::after",
     "shim::claim::before",
     "shim::claim::write",
@@ -47,6 +60,7 @@ pub const NAMES: &[&str] = &[
     "shim::exit::recorded",
     "shim::journal::after",
     "shim::journal::before",
+    "shim::opened",
     "shim::output::punch::after",
     "shim::output::punch::before",
     "shim::output::write",
@@ -68,6 +82,7 @@ pub const NAMES: &[&str] = &[
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 static PLAN: OnceLock<Vec<Charge>> = OnceLock::new();
+static HITS_FOLDER: OnceLock<std::path::PathBuf> = OnceLock::new();
 
 /// Marks a place where a test may interfere; see the module's page.
 ///
@@ -99,6 +114,9 @@ pub fn reach(name: &'static str) -> io::Result<()> {
 /// A name that is not in [`NAMES`] or an action that does not exist.
 #[expect(clippy::disallowed_methods, reason = "the failpoints own their variable")]
 pub fn arm_from_environment() -> Result<(), BadFailpoint> {
+    if let Some(folder) = std::env::var_os(HITS) {
+        let _ = HITS_FOLDER.set(folder.into());
+    }
     match std::env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => arm(&text),
         Ok(_) | Err(_) => Ok(()),
@@ -180,6 +198,11 @@ fn fire(name: &'static str) -> io::Result<()> {
     for charge in plan.iter().filter(|charge| charge.name == name) {
         let hit = charge.seen.fetch_add(1, Ordering::Relaxed) + 1;
         if charge.hit.is_some_and(|wanted| wanted != hit) {
+            continue;
+        }
+        if let Some(folder) = HITS_FOLDER.get()
+            && crate::sys::files::create_new(&folder.join(name.replace("::", "-"))).is_err()
+        {
             continue;
         }
         match charge.action {

@@ -178,6 +178,7 @@ impl Shim {
             at: Wall::now(),
         });
         journal.flush()?;
+        failpoint!("shim::opened");
         rustix::process::chdir("/")?;
         let mut this = Self {
             folder_fd: File::open(&folder)?,

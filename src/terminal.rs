@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
-use steadfast_retry::{Account, Because, Cause, Decision, Dice, Ending, Event, Moment};
+use steadfast_retry::{Because, Cause, Decision, Dice, Ending, Event, Moment};
 
 use crate::evidence::{Classes, Evidence, ExitCodes, Fact, HostEvent, classify};
 use crate::ids::RunId;
@@ -137,8 +137,7 @@ fn ending(begun: &Begun, now: Moment) -> Vec<Entry> {
 
 /// The step that ends a run: its attempt was lost, or its wait is over without anybody to go on.
 fn finish(last: Option<&Decision>, now: Moment) -> Step {
-    let account = Account::Interruptions { lost: 1, in_a_row: 1, of: 0 };
-    let because = Because { cause: Cause::Lost, class: None, rule: None, account: Some(account), delay: None };
+    let because = Because { cause: Cause::Lost, class: None, rule: None, account: None, delay: None };
     let decision = Decision::Finish { ending: Ending::GaveUp, because };
     let by = Some(GONE.to_owned());
     match last {

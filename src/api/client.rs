@@ -19,8 +19,8 @@ use crate::sys::socket;
 
 use super::problem::{Code, Problem};
 use super::shapes::{
-    EventsQuery, FilterView, FilterWanted, JobDetail, JobPage, LogForm, LogLine, LogQuery, ReloadView, RunsQuery, Start,
-    Started, StatusView, StopQuery, TraceForm, TraceQuery, WaitQuery, WhyView,
+    EventsQuery, FilterView, FilterWanted, JobDetail, JobPage, LogForm, LogLine, LogQuery, ReloadView, RunsQuery,
+    Start, Started, StatusView, StopQuery, TraceForm, TraceQuery, WaitQuery, WhyView,
 };
 
 mod address;
@@ -367,7 +367,12 @@ impl Client {
                 let response = send(connection, method, address, body).await?;
                 whole(response).await
             };
-            let late = |_| Problem::new(Code::Unreachable, format_args!("the daemon did not answer within {} seconds", patience.as_secs()));
+            let late = |_| {
+                Problem::new(
+                    Code::Unreachable,
+                    format_args!("the daemon did not answer within {} seconds", patience.as_secs()),
+                )
+            };
             tokio::time::timeout(patience, asking).await.map_err(late)?
         });
         if matches!(&answer, Err(problem) if problem.code == Code::Unreachable) {
@@ -440,7 +445,8 @@ async fn problem_of(response: Response<Incoming>) -> Problem {
     let status: StatusCode = response.status();
     let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
     let bytes = body.map(|body| body.to_bytes()).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_else(|_| Problem::new(Code::Internal, format_args!("the daemon answered {status} and not why")))
+    serde_json::from_slice(&bytes)
+        .unwrap_or_else(|_| Problem::new(Code::Internal, format_args!("the daemon answered {status} and not why")))
 }
 
 fn understood<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -188,7 +188,9 @@ fn turn_away(stream: &UnixStream, problem: &Problem) {
     let body = serde_json::to_string(problem).expect("a problem is made of texts");
     let status = problem.code.status();
     let head = "content-type: application/json\r\nconnection: close";
-    let _ = stream.try_write(format!("HTTP/1.1 {status} Refused\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    let _ = stream.try_write(
+        format!("HTTP/1.1 {status} Refused\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes(),
+    );
 }
 
 /// Answers one guest until it has gone, or the daemon goes.

@@ -55,7 +55,8 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     if contents.is_empty() {
         responses["204"] = json!({ "description": "Done, or under way." });
     } else {
-        let contents = contents.into_iter().map(|content| (content.media.to_owned(), json!({ "schema": content.schema })));
+        let contents =
+            contents.into_iter().map(|content| (content.media.to_owned(), json!({ "schema": content.schema })));
         responses["200"] = json!({ "description": "Done.", "content": contents.collect::<Map<String, Value>>() });
     }
     for status in statuses(route) {

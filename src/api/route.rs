@@ -158,7 +158,10 @@ fn misread(what: &str, told: &str) -> Problem {
 /// Reads a body as far as it is allowed to go and as fast as it has to come.
 async fn read_body<B: Body>(desk: &Desk, parts: &Parts, body: Stream) -> Result<Bytes, Problem> {
     let too_large = || {
-        Problem::new(Code::TooLarge, format_args!("the body is longer than {} bytes\nhelp: send it in parts", B::MOST_BYTES))
+        Problem::new(
+            Code::TooLarge,
+            format_args!("the body is longer than {} bytes\nhelp: send it in parts", B::MOST_BYTES),
+        )
     };
     let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > B::MOST_BYTES) {

@@ -10,7 +10,9 @@ mod why;
 pub use daemon::{ConfigView, FilterView, FilterWanted, ReloadView, SlotsView, StatusView, WriterView};
 pub use job::{JobDetail, JobPage, JobRow};
 pub use log::{LogLine, LogStream};
-pub use query::{EventsQuery, LogForm, LogQuery, OfAttempt, OfJob, OfRun, RunsQuery, StopQuery, TraceForm, TraceQuery, WaitQuery};
+pub use query::{
+    EventsQuery, LogForm, LogQuery, OfAttempt, OfJob, OfRun, RunsQuery, StopQuery, TraceForm, TraceQuery, WaitQuery,
+};
 pub use start::{Start, Started};
 pub use why::{Reason, WhyView};
 

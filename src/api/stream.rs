@@ -52,7 +52,8 @@ impl Pen {
     pub(super) async fn lines<T: Serialize>(&self, documents: &[T]) -> Result<(), Gone> {
         let mut lines = Vec::new();
         for document in documents {
-            serde_json::to_writer(&mut lines, document).expect("our shapes are made of texts, numbers, lists and tables");
+            serde_json::to_writer(&mut lines, document)
+                .expect("our shapes are made of texts, numbers, lists and tables");
             lines.push(b'\n');
         }
         self.bytes(lines).await
@@ -68,7 +69,10 @@ impl HttpBody for Flow {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.0.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }

@@ -7,7 +7,10 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
 
 use super::console::Colour;
-use super::{check, completions, demo, explain, init, jobs, man, policy, run, schema, serve, train};
+use super::{
+    check, completions, demo, events, explain, init, jobs, logs, man, policy, ps, run, schema, serve, show, store,
+    train, why,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -43,17 +46,23 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    Check(check::Arguments),
-    Completions(completions::Arguments),
-    Explain(explain::Arguments),
-    Init(init::Arguments),
-    Jobs(jobs::Arguments),
-    Man(man::Arguments),
-    Policy(policy::Arguments),
     Run(run::Arguments),
-    Schema(schema::Arguments),
     Serve(serve::Arguments),
+    Ps(ps::Arguments),
+    Show(show::Arguments),
+    Logs(logs::Arguments),
+    Why(why::Arguments),
+    Jobs(jobs::Arguments),
+    Policy(policy::Arguments),
+    Check(check::Arguments),
+    Schema(schema::Arguments),
+    Explain(explain::Arguments),
+    Events(events::Arguments),
+    Store(store::Arguments),
+    Init(init::Arguments),
     Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     #[command(name = "__train", hide = true)]
     Train(train::Arguments),
 }

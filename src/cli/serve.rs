@@ -112,8 +112,11 @@ pub(super) fn serve(
 ) -> Result<Served, Failure> {
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| {
-        Failure::new(Exit::FAILED, format_args!("the state folder `{}` cannot be made: {error}", state.root().display()))
-            .help("choose another with --state DIR")
+        Failure::new(
+            Exit::FAILED,
+            format_args!("the state folder `{}` cannot be made: {error}", state.root().display()),
+        )
+        .help("choose another with --state DIR")
     })?;
     let clock = Clock::unkept();
     let console = ConsoleSettings { to: Box::new(std::io::stderr()), looks, filter };

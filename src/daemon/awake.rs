@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::clock::{self, Clock};
 use crate::dispatch::{self, Awakening, Birth, Dispatcher, Surroundings};
 use crate::exec::{Site, own_program};
+use crate::failpoint;
 use crate::journal::{About, Happened, Opening};
 use crate::observe::Observer;
 use crate::state::StateDir;
@@ -98,7 +99,7 @@ pub async fn serve(
     observers: Vec<Arc<dyn Observer>>,
     open: impl FnOnce(Door) -> std::io::Result<()>,
 ) -> Result<Served, ServeError> {
-    let armed = crate::failpoint::arm_from_environment().map_err(std::io::Error::other);
+    let armed = failpoint::arm_from_environment().map_err(std::io::Error::other);
     armed.map_err(|error| ServeError::Io("the failpoints cannot be armed", error))?;
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
     let state = StateDir::at(&settings.state);
@@ -159,6 +160,7 @@ pub async fn serve(
         ends: HashMap::new(),
         degraded: None,
         ended: None,
+        distrust: None,
         draining: false,
         awakening,
     };
@@ -169,7 +171,9 @@ pub async fn serve(
     manager::ready();
     let mut ears = Ears { asks, reports, written, signals };
     let why = turning.turn(&mut ears).await;
+    turning.leave().await;
     held.see_off(ears.asks).await;
+    let why = why?;
     Ok(match why {
         dispatch::Exit::Stopped => Served::Stopped,
         dispatch::Exit::Idle(tally) => Served::Idle(tally),
@@ -236,7 +240,8 @@ fn dispatch_settings(settings: &Settings, state: &StateDir, store: String) -> di
         log_reserve_bytes: LOG_RESERVE_BYTES,
         cgroup: crate::shim::delegated(),
     };
-    dispatch::Settings { slots: settings.slots, until_idle: settings.until_idle, surroundings }
+    let window = dispatch::WINDOW;
+    dispatch::Settings { slots: settings.slots, until_idle: settings.until_idle, surroundings, window }
 }
 
 /// What logs leave free on their disk, for the journal and everybody else.
@@ -275,7 +280,7 @@ fn inherited() -> BTreeMap<String, String> {
 #[expect(clippy::disallowed_methods, reason = "this is where the daemon's environment is read, once")]
 fn for_shims() -> Vec<(String, String)> {
     let kept = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
-    ["STEADFAST_FAILPOINTS", "RUST_BACKTRACE"].into_iter().filter_map(kept).collect()
+    [failpoint::VARIABLE, failpoint::HITS, "RUST_BACKTRACE"].into_iter().filter_map(kept).collect()
 }
 
 fn random_name() -> u128 {

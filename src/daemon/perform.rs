@@ -12,7 +12,7 @@ use crate::ids::{Digest, RunId};
 use crate::journal::{Entry, Mark, Opening};
 use crate::launch::{Expected, Rung, Start};
 use crate::observe::Observer;
-use crate::store;
+use crate::store::{self, StoreError};
 
 use super::degraded::Degraded;
 use super::gather::gather;
@@ -71,6 +71,7 @@ impl Loop {
                 failpoint!("daemon::append::before");
                 self.show.when_durable(id, batch.entries.iter().cloned().map(Arc::new).collect());
                 self.writer.submit(self.epoch, id.0, batch);
+                failpoint!("daemon::append::after");
             }
             Effect::Launch(launch) => {
                 failpoint!("daemon::launch::before");
@@ -89,7 +90,7 @@ impl Loop {
             }
             Effect::Adopt(expected) => self.adopt(expected),
             Effect::Wake(at) => self.alarm.set(&self.clock, at),
-            Effect::Refill { lane, behind } => match self.lookup.window(&lane, behind) {
+            Effect::Refill { lane, behind, most } => match self.lookup.window(&lane, behind, most) {
                 Ok((rows, terms)) => {
                     terms.iter().for_each(|((digest, _), terms)| self.show.define(*digest, &terms.definition.policy));
                     rows.iter().for_each(|row| self.show.recall(row.run, &row.opening, &[]));
@@ -120,6 +121,7 @@ impl Loop {
                 for (start, fate) in fates {
                     self.fate(start, fate);
                 }
+                failpoint!("daemon::adopt::after");
             }
             Err(error) => self.degrade(format!("the shims' folder cannot be read: {error}")),
         }
@@ -181,6 +183,7 @@ impl Loop {
         match word {
             store::Report::Durable { epoch, .. } if epoch != self.epoch => {}
             store::Report::Durable { through, .. } => {
+                failpoint!("daemon::durable::before");
                 let id = BatchId(through);
                 for (mark, run) in self.show.now(id, &mut self.next_seq) {
                     if let (Some(hands), Some(start)) = (&self.hands, self.ends.remove(&(mark, run))) {
@@ -188,9 +191,13 @@ impl Loop {
                     }
                 }
                 self.hear(Input::Durable(id));
+                failpoint!("daemon::durable::after");
             }
             store::Report::Failed { epoch, .. } if epoch != self.epoch => {}
+            // No second try: the system may have dropped what it could not write, and would call the next one a success.
+            store::Report::Failed { error: error @ StoreError::Unsynced(_), .. } => self.distrust = Some(error),
             store::Report::Failed { error, .. } => self.degrade(error.to_string()),
+            store::Report::Probed(Err(error @ StoreError::Unsynced(_))) => self.distrust = Some(error),
             store::Report::Probed(result) => self.probed(result),
         }
     }

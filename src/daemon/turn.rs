@@ -9,11 +9,12 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::dispatch::{Answer, Awakening, Dispatcher, Effect, Exit, Input, Order, Refusal, RequestId};
 use crate::exec::{Hands, Report};
+use crate::failpoint;
 use crate::ids::{RunId, Token};
 use crate::journal::Mark;
 use crate::launch::{Start, Watch};
 use crate::store;
-use crate::store::{Epoch, Sqlite, Writer};
+use crate::store::{Epoch, Sqlite, StoreError, Writer};
 
 use super::Settings;
 use super::alarm::Alarm;
@@ -50,6 +51,8 @@ pub(super) struct Loop {
     pub(super) ends: HashMap<(Mark, RunId), Start>,
     pub(super) degraded: Option<Degraded>,
     pub(super) ended: Option<Exit>,
+    /// The disk could not make a write durable: nothing that this process writes from now on can be relied on.
+    pub(super) distrust: Option<StoreError>,
     pub(super) draining: bool,
     /// What the dispatcher was told at its birth, for the next one.
     pub(super) awakening: Awakening,
@@ -68,9 +71,19 @@ const AT_ONCE: usize = 256;
 
 impl Loop {
     /// Turns until the dispatcher says that it is over.
-    pub(super) async fn turn(&mut self, ears: &mut Ears) -> Exit {
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of a disk that can no longer be trusted.
+    pub(super) async fn turn(&mut self, ears: &mut Ears) -> Result<Exit, StoreError> {
         let (mut reports, mut written) = (Vec::with_capacity(AT_ONCE), Vec::with_capacity(AT_ONCE));
-        while self.ended.is_none() {
+        loop {
+            if let Some(why) = self.ended.take() {
+                return Ok(why);
+            }
+            if let Some(error) = self.distrust.take() {
+                return Err(error);
+            }
             tokio::select! {
                 biased;
                 _ = ears.written.recv_many(&mut written, AT_ONCE) => {
@@ -90,7 +103,14 @@ impl Loop {
             }
             self.decide();
         }
-        self.ended.take().expect("the loop ends when it is told to")
+    }
+
+    /// Lets the shims go that hold nothing: the pool would wait for a daemon that does not come back.
+    pub(super) async fn leave(&mut self) {
+        failpoint!("daemon::leave::before");
+        if let Some(hands) = self.hands.take() {
+            hands.leave().await;
+        }
     }
 
     /// Puts an input behind those that wait.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::hands::Site;
@@ -30,6 +31,8 @@ pub(super) struct Shared {
     /// Where the connections turn, whoever calls.
     pub(super) runtime: Handle,
     pub(super) state: Mutex<State>,
+    /// Rung whenever a shim is gone.
+    pub(super) gone: Notify,
 }
 
 /// What is in flight.
@@ -72,6 +75,13 @@ pub(super) struct Known {
     pub(super) began: Option<Wall>,
     pub(super) up: Option<Boottime>,
     pub(super) cgroup: Option<PathBuf>,
+}
+
+impl State {
+    /// Says whether every shim that lives holds something.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.shims.keys().all(|shim| self.starts.values().any(|known| known.shim == *shim))
+    }
 }
 
 impl Known {

@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::books::{Held, Known, NOBODY, Shared, State};
 use super::report::{Fate, Report};
-use crate::launch::Expected;
 use super::{Exit, Status};
 use super::{connection, nursery, recover};
 use crate::failpoint;
 use crate::ids::ShimId;
 use crate::journal::Mark;
+use crate::launch::Expected;
 use crate::launch::{Launch, OutputMode, Rung, ShimKind, Start};
 use crate::shim::claim::{self};
 use crate::shim::wire::{self, Adopt, Order};
@@ -31,6 +32,9 @@ const POOL_LAUNCHES: u32 = 10_000;
 const POOL_AGE: Duration = Duration::from_secs(3600);
 /// The programs that a pool holds at once; each costs it a few descriptors of the usual 1,024.
 const POOL_LIVING: usize = 128;
+
+/// How long a daemon that ends waits for its shims that have nothing to hold.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Where the hands work and what they know from the store.
 #[derive(Clone, Debug)]
@@ -89,7 +93,7 @@ impl Hands {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&claims)?;
         claim::forget_draft(&claims);
         let can_punch = files::can_punch(&site.folder);
-        let shared = Shared { site, claims, reports, can_punch, runtime: Handle::current(), state: Mutex::default() };
+        let shared = Shared { site, claims, reports, can_punch, runtime: Handle::current(), state: Mutex::default(), gone: Notify::new() };
         let hands = Self(Arc::new(shared));
         let fates = recover::recover(&hands, expected)?;
         Ok((hands, fates))
@@ -188,6 +192,7 @@ impl Hands {
             dead.open.remove(start);
         }
         self.0.bury(&mut state);
+        failpoint!("hands::acknowledge::after");
     }
 
     /// Returns every shim that lives.
@@ -215,6 +220,23 @@ impl Hands {
         if let Some(held) = state.pool.take().and_then(|pool| state.shims.get_mut(&pool)) {
             held.close();
         }
+    }
+
+    /// Closes the pool and waits, for a moment at the most, until the shims have ended that hold nothing. Those that hold
+    /// something live on.
+    pub async fn leave(&self) {
+        self.close_pool();
+        let rest = async {
+            loop {
+                let gone = self.0.gone.notified();
+                if self.0.state().is_at_rest() {
+                    return;
+                }
+                gone.await;
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "an end to waiting for a shim that hangs, not for a policy")]
+        let _ = tokio::time::timeout(FAREWELL, rest).await;
     }
 
     /// Gives a program whose shim died to another one.

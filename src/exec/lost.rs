@@ -50,6 +50,7 @@ pub(super) fn lost(hands: &Hands, shim: ShimId) {
     hands.0.forget_voids(&mut state);
     hands.0.bury(&mut state);
     drop(state);
+    hands.0.gone.notify_one();
     if !orphaned.is_empty() {
         hands.0.report(Report::ShimLost { shim, starts: orphaned.len(), complaints });
     }

@@ -164,6 +164,7 @@ impl Shim {
         if self.tokens.contains_key(&adopt.start.token) {
             return;
         }
+        failpoint!("shim::adopt::before");
         let now = Boottime::now();
         let leader = adopt.leader.and_then(|who| who.open().map(|handle| Leader::Foreign(who, handle)));
         let leader = leader.unwrap_or(Leader::Gone(adopt.session.or(adopt.leader.map(|who| who.pid))));
@@ -179,6 +180,7 @@ impl Shim {
         if is_gone {
             self.lost_leader(key, "its shim died, and it ended unseen");
         }
+        failpoint!("shim::adopt::after");
     }
 }
 

@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn an_address_is_plain_letters() {
-        let query = RunsQuery { filter: Some("state:waiting job:a*&b".to_owned()), limit: Some(7), ..RunsQuery::default() };
+        let query =
+            RunsQuery { filter: Some("state:waiting job:a*&b".to_owned()), limit: Some(7), ..RunsQuery::default() };
         let address = at("jobs").then("a/b ü").query(&query);
         assert_eq!(address.to_string(), "/v1/jobs/a%2Fb%20%C3%BC?filter=state%3Awaiting%20job%3Aa%2A%26b&limit=7");
     }

@@ -12,7 +12,8 @@ use crate::trace::{Filter, TraceHandle, Writer};
 
 pub(super) async fn status(asked: Asked<Nothing, Nothing, Nothing>) -> Result<Json<StatusView>, Problem> {
     let desk = asked.desk;
-    let Status { census, degraded, draining, config, refused } = desk.door.status().await.ok_or_else(Problem::stopping)?;
+    let Status { census, degraded, draining, config, refused } =
+        desk.door.status().await.ok_or_else(Problem::stopping)?;
     let counts = desk.ask(|view| view.counts()).await?;
     Ok(Json(StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -79,7 +80,9 @@ pub(super) async fn filter(asked: Asked<Nothing, Nothing, Nothing>) -> Result<Js
     Ok(Json(FilterView { writers: writers(asked.desk.trace.as_ref()) }))
 }
 
-pub(super) async fn set_filter(asked: Asked<Nothing, Nothing, Json<FilterWanted>>) -> Result<Json<FilterView>, Problem> {
+pub(super) async fn set_filter(
+    asked: Asked<Nothing, Nothing, Json<FilterWanted>>,
+) -> Result<Json<FilterView>, Problem> {
     let Json(FilterWanted { writer, filter }) = asked.body;
     let filter = Filter::new(&filter).map_err(Problem::usage)?;
     let wanted: Vec<Writer> = match &writer {

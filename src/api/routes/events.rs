@@ -13,8 +13,8 @@ use crate::api::shapes::{EventsQuery, OfRun, TraceForm, TraceQuery};
 use crate::api::stream::{PageOrLines, Pen, Stop, flow, write_on};
 use crate::ids::RunId;
 use crate::journal::{Entry, Happened};
-use crate::store::view::{EventPage, EventView, Events, View};
 use crate::store::StoreError;
+use crate::store::view::{EventPage, EventView, Events, View};
 use crate::trace::{News, Tree, tree};
 
 use super::runs::no_run;

@@ -24,7 +24,8 @@ pub(super) async fn list(asked: Asked<Nothing, Nothing, Nothing>) -> Result<Json
 /// Puts together what the files, the loop and the store know of each job.
 pub(super) async fn all(desk: &Arc<Desk>) -> Result<(Arc<Config>, BTreeMap<String, JobRow>), Problem> {
     let status = desk.door.status().await.ok_or_else(Problem::stopping)?;
-    let agendas: BTreeMap<String, Agenda> = desk.door.agendas().await.ok_or_else(Problem::stopping)?.into_iter().collect();
+    let agendas: BTreeMap<String, Agenda> =
+        desk.door.agendas().await.ok_or_else(Problem::stopping)?.into_iter().collect();
     let past = desk.ask(|view| view.jobs()).await?;
     let mut past: BTreeMap<String, JobSummary> = past.into_iter().map(|past| (past.job.clone(), past)).collect();
     let names = status.config.jobs.keys().chain(agendas.keys()).chain(past.keys()).cloned();

@@ -74,7 +74,8 @@ fn has(view: &RunView, piece: Piece) -> bool {
 fn has_ended(view: &RunView, piece: &str) -> bool {
     let attempt = view.attempts.iter().find(|attempt| attempt.number.to_string() == piece);
     let finalizer = view.finalizers.iter().find(|finalizer| finalizer.piece == piece);
-    attempt.is_none_or(|attempt| attempt.outcome.is_some()) && finalizer.is_none_or(|finalizer| finalizer.result.is_some())
+    attempt.is_none_or(|attempt| attempt.outcome.is_some())
+        && finalizer.is_none_or(|finalizer| finalizer.result.is_some())
 }
 
 /// A log on its way to somebody.

@@ -137,7 +137,13 @@ mod tests {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let (trace, span) = parse_parent(good).unwrap();
         assert_eq!(format!("{trace} {span}"), "0af7651916cd43dd8448eb211c80319c b7ad6b7169203331");
-        for bad in ["", "00", "00-00000000000000000000000000000000-b7ad6b7169203331-01", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7-b7ad-01"] {
+        for bad in [
+            "",
+            "00",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7-b7ad-01",
+        ] {
             assert!(parse_parent(bad).is_none(), "{bad}");
         }
     }

@@ -72,7 +72,8 @@ fn weigh(view: &RunView, outlook: &Outlook, degraded: Option<String>, now: Momen
     if let Some(until) = outlook.until {
         let left = Duration::from_millis(u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX));
         let blocks = !left.is_zero();
-        let sentence = if blocks { format!("its delay lasts {} more", Pretty(left)) } else { "its delay is over".to_owned() };
+        let sentence =
+            if blocks { format!("its delay lasts {} more", Pretty(left)) } else { "its delay is over".to_owned() };
         add("delay", blocks, sentence, nobody());
     }
     if outlook.follow_up {

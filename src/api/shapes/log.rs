@@ -46,7 +46,10 @@ impl LogLine {
             (Some(text), _) => text.clone().into_bytes(),
             (None, Some(hex)) => {
                 let digit = |letter: u8| char::from(letter).to_digit(16).unwrap_or(0) as u8;
-                hex.as_bytes().chunks(2).map(|pair| pair.iter().fold(0, |byte, letter| byte << 4 | digit(*letter))).collect()
+                hex.as_bytes()
+                    .chunks(2)
+                    .map(|pair| pair.iter().fold(0, |byte, letter| byte << 4 | digit(*letter)))
+                    .collect()
             }
             (None, None) => Vec::new(),
         }

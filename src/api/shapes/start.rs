@@ -53,10 +53,17 @@ impl Body for Starts {
 
     fn read(bytes: &Bytes) -> Result<Self, Problem> {
         let is_list = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-        let read = if is_list { serde_json::from_slice(bytes) } else { serde_json::from_slice(bytes).map(|start| vec![start]) };
-        let starts: Vec<Start> = read.map_err(|error| Problem::usage(format_args!("the body cannot be understood: {error}")))?;
+        let read = if is_list {
+            serde_json::from_slice(bytes)
+        } else {
+            serde_json::from_slice(bytes).map(|start| vec![start])
+        };
+        let starts: Vec<Start> =
+            read.map_err(|error| Problem::usage(format_args!("the body cannot be understood: {error}")))?;
         if starts.is_empty() {
-            return Err(Problem::usage("the list is empty\nhelp: send at least one start, such as {\"job\": \"name\"}"));
+            return Err(Problem::usage(
+                "the list is empty\nhelp: send at least one start, such as {\"job\": \"name\"}",
+            ));
         }
         Ok(Self(starts))
     }

@@ -238,7 +238,8 @@ impl<'a> Driver<'a> {
             }
             child::Event::Over => narrator.clear_line(child.is_mid_line(), console),
             child::Event::Started(pid) => recorder.started(clock.moment(), piece, pid),
-            child::Event::Said(Notice::Told(word)) => recorder.told(piece, word),
+            child::Event::Lasts => recorder.catch_up(),
+            child::Event::Said(Notice::Told(word)) => recorder.told(clock.moment(), piece, word),
             child::Event::Said(_) => {}
         });
         ended.map_err(|error| Failure::new(Exit::OWN_TROUBLE, format_args!("the command cannot be watched: {error}")))

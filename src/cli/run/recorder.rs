@@ -26,7 +26,7 @@ pub(super) struct Recorder {
     span: SpanId,
     journal: Option<Journal>,
     /// Entries that wait for the next batch.
-    waiting: Vec<Happened>,
+    waiting: Vec<(Moment, Happened)>,
     documents: Vec<Document>,
     /// Why nothing is written down any more, once.
     trouble: Option<String>,
@@ -76,7 +76,7 @@ impl Recorder {
         match Journal::open(state) {
             Ok(journal) => {
                 let opening = this.opening(journal.run, name, command, plan, environment, surroundings);
-                this.waiting.push(Happened::Opened(Box::new(opening)));
+                this.waiting.push((journal.clock.moment(), Happened::Opened(Box::new(opening))));
                 this.journal = Some(journal);
             }
             Err(trouble) => this.trouble = Some(trouble),
@@ -167,14 +167,14 @@ impl Recorder {
         self.write(event.at(), Happened::Stepped(Box::new(step)));
     }
 
-    /// Writes down that a process runs.
+    /// Keeps for the next batch that a process runs.
     pub(super) fn started(&mut self, at: Moment, piece: Piece, pid: u32) {
-        self.write(at, Happened::Started { piece, pid });
+        self.waiting.push((at, Happened::Started { piece, pid }));
     }
 
     /// Keeps for the next batch what a program told.
-    pub(super) fn told(&mut self, piece: Piece, word: Told) {
-        self.waiting.push(Happened::Told { piece, word });
+    pub(super) fn told(&mut self, at: Moment, piece: Piece, word: Told) {
+        self.waiting.push((at, Happened::Told { piece, word }));
     }
 
     pub(super) fn finalizer_began(&mut self, at: Moment, piece: Piece, token: Token) {
@@ -194,15 +194,24 @@ impl Recorder {
         self.trouble.take()
     }
 
-    /// Writes what waits and one thing more. A run is not ended for want of a record.
+    /// Writes what waits and one thing more.
     fn write(&mut self, at: Moment, happened: Happened) {
-        self.waiting.push(happened);
+        self.waiting.push((at, happened));
+        self.catch_up();
+    }
+
+    /// Writes what waits. A run is not ended for want of a record.
+    pub(super) fn catch_up(&mut self) {
         let Some(journal) = &mut self.journal else {
             self.waiting.clear();
             return;
         };
         let run = journal.run;
-        let entries = self.waiting.drain(..).map(|happened| Entry { at, about: About::Run(run, happened) }).collect();
+        let entry = |(at, happened)| Entry { at, about: About::Run(run, happened) };
+        let entries: Vec<Entry> = self.waiting.drain(..).map(entry).collect();
+        if entries.is_empty() {
+            return;
+        }
         let batch = Batch { documents: std::mem::take(&mut self.documents), entries };
         if let Err(trouble) = journal.append(&batch) {
             self.trouble = Some(trouble);

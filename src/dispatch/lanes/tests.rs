@@ -43,7 +43,7 @@ fn take(lanes: &mut Lanes) -> Option<u64> {
 
 #[test]
 fn higher_priority_goes_first_then_the_older_run() {
-    let mut lanes = Lanes::default();
+    let mut lanes = Lanes::with_window(WINDOW);
     for (run, lane, priority) in [(1, "/a", 0), (2, "/b", 5), (3, "/a", 5), (4, "/b", 0)] {
         lanes.opened(RunId(run), &opening(lane, priority));
     }
@@ -54,7 +54,7 @@ fn higher_priority_goes_first_then_the_older_run() {
 
 #[test]
 fn a_group_without_a_free_slot_stands_in_nobodys_way() {
-    let mut lanes = Lanes::default();
+    let mut lanes = Lanes::with_window(WINDOW);
     lanes.set_slots([("gpu", 1)].into_iter());
     let (train, sweep, other) = (lane_of(Some("gpu"), "train"), lane_of(Some("gpu"), "sweep"), lane_of(None, "other"));
     lanes.take_slot(&train, RunId(1));
@@ -70,7 +70,7 @@ fn a_group_without_a_free_slot_stands_in_nobodys_way() {
 fn a_window_over_many_waiting_runs_loses_none_and_doubles_none() {
     let all = 3 * WINDOW as u64 + 7;
     let row = |run| Queued { run: RunId(run), opening: opening("/a", 0) };
-    let mut lanes = Lanes::default();
+    let mut lanes = Lanes::with_window(WINDOW);
     lanes.begin_with("/a", all);
     let mut taken = Vec::new();
     let mut opened = all;
@@ -94,7 +94,7 @@ fn a_window_over_many_waiting_runs_loses_none_and_doubles_none() {
 
 #[test]
 fn a_newer_run_of_higher_priority_enters_a_full_window() {
-    let mut lanes = Lanes::default();
+    let mut lanes = Lanes::with_window(WINDOW);
     for run in 1..=WINDOW as u64 + 10 {
         lanes.opened(RunId(run), &opening("/a", 0));
     }

@@ -124,7 +124,9 @@ impl Reading {
 
     /// Returns what the index says of the position, and up to where that holds.
     fn known_until(&mut self, end: u64, settled: bool) -> Option<(Wall, Stream, u64)> {
-        while self.ahead.len() > usize::from(self.grows) && self.ahead.front().is_some_and(|chunk| chunk.end() <= self.position) {
+        while self.ahead.len() > usize::from(self.grows)
+            && self.ahead.front().is_some_and(|chunk| chunk.end() <= self.position)
+        {
             self.ahead.pop_front();
         }
         match self.ahead.iter().find(|chunk| chunk.end() > self.position) {

@@ -35,7 +35,9 @@ impl Lock {
             }
             let holder = holder(&mut file);
             if tries >= TRIES || holder.is_none_or(lives) {
-                return Err(StoreError::Held(holder.map_or("another process".to_owned(), |pid| format!("process {pid}"))));
+                return Err(StoreError::Held(
+                    holder.map_or("another process".to_owned(), |pid| format!("process {pid}")),
+                ));
             }
             tries += 1;
             pause();
@@ -119,8 +121,8 @@ mod tests {
 
     #[test]
     fn a_network_file_system_is_refused_by_name() {
-        let refused = judge(0x6969, Path::new("/home/me/state")).unwrap_err().to_string();
-        assert!(refused.contains("/home/me/state lies on NFS"), "{refused}");
+        let refused = judge(0x6969, Path::new("/mnt/state")).unwrap_err().to_string();
+        assert!(refused.contains("/mnt/state lies on NFS"), "{refused}");
         assert!(judge(0x6573_5546, Path::new("/mnt/x")).unwrap().is_some());
         assert_eq!(judge(0xEF53, Path::new("/")).unwrap(), None);
     }

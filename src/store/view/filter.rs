@@ -129,7 +129,7 @@ impl Filter {
             "job" if !value.is_empty() => self.jobs.push(value.to_owned()),
             "class" if !value.is_empty() => self.classes.push(value.to_owned()),
             "ending" if value == "failed" => {
-                self.endings.extend([Ending::GaveUp, Ending::Stopped, Ending::Quarantined])
+                self.endings.extend([Ending::GaveUp, Ending::Stopped, Ending::Quarantined]);
             }
             "ending" => match ending_of(value) {
                 Some(ending) => self.endings.push(ending),
@@ -141,7 +141,10 @@ impl Filter {
             "sweep" => match value.parse() {
                 Ok(run) => self.sweep = Some(run),
                 Err(_) => {
-                    return Err(("names no run".to_owned(), "write the number of the first run of a matrix".to_owned()));
+                    return Err((
+                        "names no run".to_owned(),
+                        "write the number of the first run of a matrix".to_owned(),
+                    ));
                 }
             },
             "job" | "class" => {

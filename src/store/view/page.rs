@@ -115,7 +115,7 @@ pub struct RunRow {
     /// The reason of the latest decision, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
-    /// What opened it: asked, pending, schedule, after, retry or terminal.
+    /// What opened it: asked, pending, schedule, after, skipped, retry or terminal.
     pub trigger: String,
     /// Of which run it is a retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
