@@ -135,7 +135,8 @@ fn turn(settings: Settings, state: &StateDir, trace: &TraceHandle) -> Result<Ser
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ServeError::Io("the runtime cannot begin", error))?;
     let (state, metrics, trace) = (state.clone(), Some(metrics), Some(trace.clone()));
-    runtime.block_on(daemon::serve(settings, observers, |door| api::host(Hosting { state, door, feed, metrics, trace })))
+    runtime
+        .block_on(daemon::serve(settings, observers, |door| api::host(Hosting { state, door, feed, metrics, trace })))
 }
 
 fn failure(error: &ServeError) -> Failure {
