@@ -19,27 +19,39 @@
 
 mod answer;
 mod arguments;
+mod change;
 mod check;
 mod completions;
 mod console;
+mod daemon;
 mod demo;
+mod doctor;
+mod events;
 mod exit;
 mod explain;
 mod failure;
 mod files;
 mod init;
 mod jobs;
-
+mod logs;
 mod man;
 mod policy;
+mod ps;
 mod run;
 mod schema;
 mod serve;
+mod show;
+mod source;
+mod start;
 mod state;
-
+mod store;
 mod surroundings;
 mod text;
+mod trace;
 mod train;
+mod wait;
+mod why;
+mod words;
 
 use std::process::ExitCode;
 
@@ -59,7 +71,8 @@ pub fn main(surroundings: &Surroundings) -> ExitCode {
         Err(told) => {
             // A help text is printed to stdout, a mistake to stderr; where nobody listens, nothing is left to do.
             let _ = told.print();
-            return Exit::of_usage(&told).code();
+            let is_run = surroundings.arguments.get(1).is_some_and(|word| word == "run");
+            return Exit::of_usage(&told, is_run).code();
         }
     };
     let mut console = Console::open(arguments.color, surroundings);
@@ -72,18 +85,35 @@ pub fn main(surroundings: &Surroundings) -> ExitCode {
 }
 
 fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let chosen = arguments.state;
+    let state = || state::folder(chosen.as_ref(), surroundings);
     match arguments.command {
-        Command::Check(what) => check::perform(&what, console),
-        Command::Completions(what) => completions::perform(&what, console),
-        Command::Explain(what) => explain::perform(&what, console),
-        Command::Init(what) => init::perform(&what, console),
+        Command::Run(what) => run::perform(&what, console, surroundings, state().ok()),
+        Command::Serve(what) => serve::perform(&what, chosen.as_ref(), console, surroundings),
+        Command::Start(what) => start::perform(&what, console, &state()?),
+        Command::Ps(what) => ps::perform(&what, console, &state()?),
+        Command::Show(what) => show::perform(&what, console, &state()?),
+        Command::Logs(what) => logs::perform(&what, console, &state()?),
+        Command::Why(what) => why::perform(&what, console, &state()?),
+        Command::Wait(what) => wait::perform(&what, console, &state()?),
+        Command::Retry(what) => change::retry(&what, console, &state()?),
+        Command::Cancel(what) => change::cancel(&what, console, &state()?),
+        Command::Hold(what) => change::hold(&what, console, &state()?),
+        Command::Release(what) => change::release(&what, console, &state()?),
         Command::Jobs(what) => jobs::perform(what, console),
-        Command::Man(what) => man::perform(&what, console),
         Command::Policy(what) => policy::perform(what, console),
-        Command::Run(what) => run::perform(&what, console, surroundings),
+        Command::Check(what) => check::perform(&what, console),
         Command::Schema(what) => schema::perform(&what, console),
-        Command::Serve(what) => serve::perform(&what, arguments.state.as_ref(), console, surroundings),
-        Command::Demo(_) => demo::perform(arguments.state.as_ref(), console, surroundings),
+        Command::Explain(what) => explain::perform(&what, console),
+        Command::Events(what) => events::perform(&what, console, &state()?),
+        Command::Trace(what) => trace::perform(&what, console, &state()?),
+        Command::Store(what) => store::perform(what, console, &state()?),
+        Command::Daemon(what) => daemon::perform(&what, console, &state()?),
+        Command::Init(what) => init::perform(&what, console),
+        Command::Doctor(what) => doctor::perform(&what, console, surroundings, &state()?),
+        Command::Demo(_) => demo::perform(chosen.as_ref(), console, surroundings),
+        Command::Completions(what) => completions::perform(&what, console),
+        Command::Man(what) => man::perform(&what, console),
         Command::Train(what) => train::perform(&what, console, surroundings),
     }
 }

@@ -29,12 +29,13 @@ mod live;
 mod opening;
 mod order;
 mod outbox;
+mod outlook;
 mod recover;
 mod requests;
 mod ticks;
 mod timers;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use steadfast_retry::Moment;
@@ -51,6 +52,7 @@ pub use lanes::WINDOW;
 pub use live::Terms;
 pub use order::Surroundings;
 pub use outbox::BatchId;
+pub use outlook::{Agenda, Ahead, Mood, Outlook, Waiting};
 pub use recover::{Awakening, Birth};
 
 use book::Book;
@@ -67,6 +69,8 @@ pub struct Settings {
     pub slots: usize,
     /// Whether to end when nothing is left to do.
     pub until_idle: bool,
+    /// How many waiting runs of one lane are kept in memory: [`WINDOW`], or fewer to try the border.
+    pub window: usize,
     /// What every process is started with.
     pub surroundings: Surroundings,
 }
@@ -84,6 +88,8 @@ pub struct Dispatcher {
     held: HashMap<RunId, Box<crate::journal::Opening>>,
     book: Book,
     keys: HashMap<String, RunId>,
+    /// Closed runs and their keys, until the store knows that too: what it says before is out of date.
+    closing: VecDeque<(BatchId, RunId, Option<String>)>,
     timers: Timers<RunId>,
     wake: Option<Moment>,
     outbox: Outbox,
@@ -115,7 +121,10 @@ impl Dispatcher {
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Effect> {
         let mut hour = Hour { at: now.at, wall: now.wall, chance: Chance::from_bits(now.dice) };
         let mut effects = match input {
-            Input::Durable(batch) => self.outbox.durable(batch),
+            Input::Durable(batch) => {
+                self.forget_closed(batch);
+                self.outbox.durable(batch)
+            }
             other => {
                 self.take(&mut hour, other);
                 Vec::new()
@@ -129,7 +138,18 @@ impl Dispatcher {
         effects
     }
 
+    fn forget_closed(&mut self, durable: BatchId) {
+        while self.closing.front().is_some_and(|(batch, ..)| *batch <= durable) {
+            if let Some((_, _, Some(key))) = self.closing.pop_front() {
+                self.keys.remove(&key);
+            }
+        }
+    }
+
     fn take(&mut self, hour: &mut Hour, input: Input) {
+        if self.phase == Phase::Gone {
+            return self.refuse(&input);
+        }
         match input {
             Input::Loaded(loaded) => self.loaded(hour, *loaded),
             Input::Start { request, orders } => self.start(hour, request, orders),
@@ -153,6 +173,26 @@ impl Dispatcher {
         }
     }
 
+    /// Answers whoever asks while the last word is being written; what else came, the next daemon is told again.
+    fn refuse(&mut self, input: &Input) {
+        match input {
+            Input::Start { request, .. } | Input::Cancel { request, .. } | Input::Hold { request, .. } => {
+                let answer = Err(Refusal::Conflict("the daemon is stopping".to_owned()));
+                self.outbox.afterwards(Effect::Answer { request: *request, answer });
+            }
+            Input::Loaded(_)
+            | Input::Tick
+            | Input::Started { .. }
+            | Input::Told { .. }
+            | Input::Ended(_)
+            | Input::Voided { .. }
+            | Input::Durable(_)
+            | Input::Refilled { .. }
+            | Input::Drain(_)
+            | Input::Stop { .. } => {}
+        }
+    }
+
     /// Begins attempts while there are slots and somebody to take one.
     fn begin_what_may(&mut self, hour: &mut Hour) {
         while self.phase == Phase::Open && self.lanes.running() < self.settings.slots {
@@ -170,14 +210,14 @@ impl Dispatcher {
 
     fn refill_lanes(&mut self) {
         for refill in self.lanes.refills() {
-            self.outbox.afterwards(Effect::Refill { lane: refill.lane, behind: refill.behind });
+            self.outbox.afterwards(Effect::Refill { lane: refill.lane, behind: refill.behind, most: refill.most });
         }
     }
 
     /// Asks for the next tick, if that changed.
     fn wake(&mut self, hour: &Hour) -> Option<Effect> {
         let schedule = self.book.next_due().map(|due| moment_of(hour, due));
-        let earliest = self.timers.earliest().into_iter().chain(schedule).min();
+        let earliest = self.timers.earliest().into_iter().chain(schedule).min().filter(|_| self.phase != Phase::Gone);
         if earliest == self.wake {
             return None;
         }
@@ -208,15 +248,16 @@ impl Dispatcher {
 
     /// Says whether nothing is queued, running, waiting or blocked by something that can still end; held runs do not count.
     fn is_idle(&self) -> bool {
-        let pending = self.live.values().any(|live| !live.held || live.process.is_some() || live.follow_up.is_some());
-        let waiting = self.lanes.waiting() > self.book.waiting_of_held_jobs();
-        !pending && !waiting
+        let held = |job: &str| self.book.is_held(job);
+        let pending = self.live.values().any(|live| !live.rests(held(&live.opening.job)));
+        // Whatever has begun rests, so a job that is under way is so by a run that is held.
+        !pending && !self.lanes.any_waits(|job| !held(job), |job| self.book.is_under_way(job))
     }
 
+    /// Counts what an idle daemon leaves: whatever is not over is held.
     fn tally(&self) -> Tally {
-        let held_live = self.live.values().filter(|live| live.held).count() as u32;
-        let held = held_live + self.held.len() as u32 + self.book.waiting_of_held_jobs() as u32;
-        Tally { failed: self.book.failed_jobs(), held }
+        let held = self.live.len() + self.held.len() + self.lanes.waiting() as usize;
+        Tally { failed: self.book.failed_jobs(), held: held as u32 }
     }
 
     fn write(&mut self, hour: &Hour, run: RunId, happened: Happened) {
@@ -287,3 +328,6 @@ fn moment_of(hour: &Hour, wall: jiff::Timestamp) -> Moment {
     let ahead = wall.duration_since(hour.wall);
     hour.at + std::time::Duration::try_from(ahead).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,6 +174,16 @@ pub struct Sweep {
     pub first: RunId,
     /// How many runs it has.
     pub size: u32,
+    /// How many of them must succeed for the job to have succeeded: decided when it is opened, like a run's policy.
+    pub needed: u32,
+}
+
+impl Sweep {
+    /// Returns its last run: they are numbered one after another.
+    #[must_use]
+    pub fn last(&self) -> RunId {
+        RunId(self.first.0 + u64::from(self.size.max(1)) - 1)
+    }
 }
 
 /// What opened a run.

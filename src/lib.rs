@@ -1,5 +1,6 @@
 //! The runner: reads jobs, runs them under declarative retry policies, writes down every attempt.
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod daemon;
@@ -18,4 +19,5 @@ pub mod shim;
 pub mod state;
 pub mod store;
 pub mod sys;
+pub mod terminal;
 pub mod trace;

@@ -31,6 +31,9 @@ pub(crate) mod mailbox;
 mod orders;
 pub(crate) mod program;
 mod starting;
+
+#[cfg(test)]
+pub(crate) use log::LogWriter;
 pub mod wire;
 
 pub use cgroup::delegated;

@@ -199,13 +199,14 @@ pub struct Begun {
 pub struct JobRecord {
     /// Its name.
     pub name: String,
-    /// How many of its runs wait for their first attempt and are not held.
+    /// How many of its runs wait for their first attempt, held ones included.
     pub queued: u64,
     /// Whether it is held.
     pub held: bool,
     /// Up to where its schedule was evaluated, in nanoseconds since the Unix epoch.
     pub evaluated: Option<i64>,
-    /// The newest run, and how it ended if it is closed.
+    /// The newest run, and how it ended if it is over. A matrix counts as one: it has ended with its last run, as succeeded
+    /// if enough of its runs did, else as given up.
     pub newest: Option<(RunId, Option<Ending>)>,
     /// When a run of it was last opened that was not written only to say that it is skipped.
     pub opened: Option<Moment>,

@@ -7,7 +7,10 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
 
 use super::console::Colour;
-use super::{check, completions, demo, explain, init, jobs, man, policy, run, schema, serve, train};
+use super::{
+    change, check, completions, daemon, demo, doctor, events, explain, init, jobs, logs, man, policy, ps, run, schema,
+    serve, show, start, store, trace, train, wait, why,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -43,17 +46,32 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    Check(check::Arguments),
-    Completions(completions::Arguments),
-    Explain(explain::Arguments),
-    Init(init::Arguments),
-    Jobs(jobs::Arguments),
-    Man(man::Arguments),
-    Policy(policy::Arguments),
     Run(run::Arguments),
-    Schema(schema::Arguments),
     Serve(serve::Arguments),
+    Start(start::Arguments),
+    Ps(ps::Arguments),
+    Show(show::Arguments),
+    Logs(logs::Arguments),
+    Why(why::Arguments),
+    Wait(wait::Arguments),
+    Retry(change::Retry),
+    Cancel(change::Cancel),
+    Hold(change::Hold),
+    Release(change::Release),
+    Jobs(jobs::Arguments),
+    Policy(policy::Arguments),
+    Check(check::Arguments),
+    Schema(schema::Arguments),
+    Explain(explain::Arguments),
+    Events(events::Arguments),
+    Trace(trace::Arguments),
+    Store(store::Arguments),
+    Daemon(daemon::Arguments),
+    Init(init::Arguments),
+    Doctor(doctor::Arguments),
     Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     #[command(name = "__train", hide = true)]
     Train(train::Arguments),
 }

@@ -50,6 +50,11 @@ impl Console {
         }
     }
 
+    /// Returns the stream of results, for bytes that are no text.
+    pub(super) fn out(&mut self) -> &mut impl Write {
+        &mut self.out
+    }
+
     /// Writes a text that ends with a newline, or gets one, to stdout.
     pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
         self.out.write_all(text.as_bytes())?;

@@ -39,6 +39,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::policy::Files;
 use super::surroundings::Surroundings;
+use crate::state::StateDir;
 
 /// Runs a command here, and tries it again until it succeeds or the policy ends
 #[derive(Args, Debug)]
@@ -148,10 +149,27 @@ enum Whose {
     Steadfast,
 }
 
-pub(super) fn perform(what: &Arguments, console: &mut Console, surroundings: &Surroundings) -> Result<Exit, Failure> {
+pub(super) fn perform(
+    what: &Arguments,
+    console: &mut Console,
+    surroundings: &Surroundings,
+    state: Option<StateDir>,
+) -> Result<Exit, Failure> {
+    go(what, console, surroundings, state).map_err(|failure| match what.exit_code {
+        // The numbers of our own failures could be the command's as well.
+        Whose::Child => Failure { exit: Exit::OWN_TROUBLE, ..failure },
+        Whose::Steadfast => failure,
+    })
+}
+
+fn go(
+    what: &Arguments,
+    console: &mut Console,
+    surroundings: &Surroundings,
+    state: Option<StateDir>,
+) -> Result<Exit, Failure> {
     let plan = plan::Plan::of(what, console)?;
-    let trouble = |failure: Failure| Failure { exit: Exit::OWN_TROUBLE, ..failure };
-    let mut driver = drive::Driver::open(what, &plan, console, surroundings).map_err(trouble)?;
-    let over = driver.run().map_err(trouble)?;
+    let mut driver = drive::Driver::open(what, &plan, console, surroundings, state)?;
+    let over = driver.run()?;
     Ok(over.exit(what.exit_code))
 }

@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::state;
 use super::surroundings::Surroundings;
+use crate::api::{self, Hosting};
 use crate::clock::Clock;
 use crate::daemon::{self, ServeError, Served, Settings};
 use crate::dispatch::Tally;
@@ -69,14 +70,14 @@ pub(super) fn perform(
     let slots = what.slots.map_or_else(processors, |slots| slots as usize);
     let settings = Settings {
         paths: what.paths.clone(),
-        state: folder.clone(),
+        state: folder.root().to_owned(),
         slots,
         until_idle: what.until_idle,
         stop_jobs: what.stop_jobs,
         watch: !what.no_watch,
     };
     let looks = looks(console, surroundings);
-    let files = (!what.no_trace_files).then(|| (FileSettings::of(&StateDir::at(&folder)), Filter::for_machines()));
+    let files = (!what.no_trace_files).then(|| (FileSettings::of(&folder), Filter::for_machines()));
     match serve(settings, looks, filter, files)? {
         Served::Stopped => Ok(Exit::GOOD),
         Served::Idle(Tally { failed: 0, held: 0 }) => Ok(Exit::GOOD),
@@ -111,8 +112,11 @@ pub(super) fn serve(
 ) -> Result<Served, Failure> {
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| {
-        Failure::new(Exit::FAILED, format_args!("the state folder `{}` cannot be made: {error}", state.root().display()))
-            .help("choose another with --state DIR")
+        Failure::new(
+            Exit::FAILED,
+            format_args!("the state folder `{}` cannot be made: {error}", state.root().display()),
+        )
+        .help("choose another with --state DIR")
     })?;
     let clock = Clock::unkept();
     let console = ConsoleSettings { to: Box::new(std::io::stderr()), looks, filter };
@@ -130,11 +134,9 @@ fn turn(settings: Settings, state: &StateDir, trace: &TraceHandle) -> Result<Ser
         vec![Arc::new(Telemetry::new(Arc::clone(&metrics))), Arc::new(feed.clone())];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ServeError::Io("the runtime cannot begin", error))?;
-    let (state, trace) = (state.clone(), trace.clone());
-    runtime.block_on(daemon::serve(settings, observers, move |_door| {
-        drop((state, trace, feed, metrics));
-        Ok(())
-    }))
+    let (state, metrics, trace) = (state.clone(), Some(metrics), Some(trace.clone()));
+    runtime
+        .block_on(daemon::serve(settings, observers, |door| api::host(Hosting { state, door, feed, metrics, trace })))
 }
 
 fn failure(error: &ServeError) -> Failure {

@@ -31,12 +31,13 @@ impl Surroundings {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// Returns a folder of the XDG kind: where `variable` says, or `rest` under the home folder.
+    /// Returns a folder of our own of the XDG kind: under what `variable` says, or under `rest` of the home folder.
     ///
     /// A relative path in the variable is passed over, as the XDG specification wants it.
     #[must_use]
-    pub fn xdg(&self, variable: &str, rest: &str) -> Option<PathBuf> {
+    pub fn xdg(&self, variable: &str, rest: &str, own: &str) -> Option<PathBuf> {
         let named = self.variable(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-        named.or_else(|| Some(PathBuf::from(self.variable("HOME")?).join(rest)))
+        let folder = named.or_else(|| Some(PathBuf::from(self.variable("HOME")?).join(rest)))?;
+        Some(folder.join(own))
     }
 }

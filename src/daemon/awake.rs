@@ -17,6 +17,7 @@ use crate::observe::Observer;
 use crate::state::StateDir;
 use crate::store::{self, Backlog, Recovered, Sqlite, Store, StoreError, Writer};
 use crate::sys::process::BootId;
+use crate::terminal;
 
 use super::alarm::Alarm;
 use super::door::Door;
@@ -107,7 +108,8 @@ pub async fn serve(
         Clock::open(state.root()).map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?;
     let birth = store::Birth { store: random_name(), at: clock.moment() };
     let mut store = Sqlite::open(state.root(), birth)?;
-    let recovered = store.recover()?;
+    let mut recovered = store.recover()?;
+    terminal::settle(&mut store, &state, &mut recovered, clock.moment())?;
     let name = store.recall("store")?.unwrap_or_default().chars().take(12).collect();
     let terms = terms(&mut store, &recovered)?;
     let signals = Signals::listen().map_err(|error| ServeError::Io("signals cannot be heard", error))?;
@@ -118,7 +120,7 @@ pub async fn serve(
     let writer = Writer::start(store, Backlog::default(), tell);
     let writer = Arc::new(writer.map_err(|error| ServeError::Io("the writer's thread cannot begin", error))?);
     let (reports_to, reports) = mpsc::unbounded_channel();
-    let (door, asks) = Door::new();
+    let (door, asks, held) = Door::new();
     let site = Site {
         folder: state.shims(),
         program: own_program(),
@@ -167,8 +169,11 @@ pub async fn serve(
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
     manager::ready();
-    let why = turning.turn(Ears { asks, reports, written, signals }).await?;
+    let mut ears = Ears { asks, reports, written, signals };
+    let why = turning.turn(&mut ears).await;
     turning.leave().await;
+    held.see_off(ears.asks).await;
+    let why = why?;
     Ok(match why {
         dispatch::Exit::Stopped => Served::Stopped,
         dispatch::Exit::Idle(tally) => Served::Idle(tally),
@@ -178,8 +183,10 @@ pub async fn serve(
 impl Loop {
     /// Reads again what a dispatcher must know to go on.
     pub(super) fn awakening(&mut self, birth: Birth) -> Result<(Awakening, Recovered), StoreError> {
-        let (recovered, terms) = self.lookup.ask(|store| {
-            let recovered = store.recover()?;
+        let (state, now) = (StateDir::at(&self.settings.state), self.clock.moment());
+        let (recovered, terms) = self.lookup.ask(move |store| {
+            let mut recovered = store.recover()?;
+            terminal::settle(store, &state, &mut recovered, now)?;
             let terms = terms(store, &recovered)?;
             Ok((recovered, terms))
         })?;
@@ -233,7 +240,8 @@ fn dispatch_settings(settings: &Settings, state: &StateDir, store: String) -> di
         log_reserve_bytes: LOG_RESERVE_BYTES,
         cgroup: crate::shim::delegated(),
     };
-    dispatch::Settings { slots: settings.slots, until_idle: settings.until_idle, surroundings }
+    let window = dispatch::WINDOW;
+    dispatch::Settings { slots: settings.slots, until_idle: settings.until_idle, surroundings, window }
 }
 
 /// What logs leave free on their disk, for the journal and everybody else.

@@ -1,10 +1,12 @@
 //! The way in: what faces may ask of the daemon.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::dispatch::{Answer, Census, Order, Refusal};
+use crate::dispatch::{Agenda, Answer, Census, Order, Outlook, Refusal, Waiting};
 use crate::ids::RunId;
 use crate::job::Config;
 
@@ -12,7 +14,25 @@ use crate::job::Config;
 #[derive(Clone, Debug)]
 pub struct Door {
     asks: mpsc::UnboundedSender<Ask>,
+    /// Nothing is ever sent here: its end tells that the last door is let go of.
+    _held: mpsc::Sender<Infallible>,
 }
+
+/// Knows whether anybody still holds a door.
+pub(super) struct Held(mpsc::Receiver<Infallible>);
+
+impl Held {
+    /// Lets whoever holds a door finish what it says to others and let go, while the state folder is still this daemon's.
+    pub(super) async fn see_off(mut self, asks: mpsc::UnboundedReceiver<Ask>) {
+        // Whoever waits for an answer hears at once that there will be none.
+        drop(asks);
+        // Whoever holds on longer talks to nobody.
+        let _ = tokio::time::timeout(FAREWELL, self.0.recv()).await;
+    }
+}
+
+/// How long a daemon that ends waits for those who hold a door.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What is asked, with the way back.
 #[derive(Debug)]
@@ -25,6 +45,8 @@ pub(super) enum Ask {
     Drain(bool, Reply<Answer>),
     Stop { take_jobs: bool, reply: Reply<Answer> },
     Status(oneshot::Sender<Status>),
+    Outlook(Waiting, oneshot::Sender<Outlook>),
+    Agendas(oneshot::Sender<Vec<(String, Agenda)>>),
 }
 
 /// The way back of an answer.
@@ -55,9 +77,10 @@ pub struct Status {
 }
 
 impl Door {
-    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Ask>) {
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Ask>, Held) {
         let (asks, heard) = mpsc::unbounded_channel();
-        (Self { asks }, heard)
+        let (held, holders) = mpsc::channel(1);
+        (Self { asks, _held: held }, heard, Held(holders))
     }
 
     /// Opens runs: all orders, or none.
@@ -137,6 +160,25 @@ impl Door {
         let (reply, heard) = oneshot::channel();
         self.asks.send(Ask::Status(reply)).ok()?;
         heard.await.ok()
+    }
+
+    /// Asks what stands between a run and its next attempt; `None` if the daemon is just going.
+    pub async fn outlook(&self, waiting: Waiting) -> Option<Outlook> {
+        let (reply, heard) = oneshot::channel();
+        self.asks.send(Ask::Outlook(waiting, reply)).ok()?;
+        heard.await.ok()
+    }
+
+    /// Asks what each job is going to do; `None` if the daemon is just going.
+    pub async fn agendas(&self) -> Option<Vec<(String, Agenda)>> {
+        let (reply, heard) = oneshot::channel();
+        self.asks.send(Ask::Agendas(reply)).ok()?;
+        heard.await.ok()
+    }
+
+    /// Returns when the daemon's loop has ended. Whoever holds a door lets go of it then, and the daemon waits a little for that.
+    pub async fn gone(&self) {
+        self.asks.closed().await;
     }
 
     async fn ask(&self, make: impl FnOnce(Reply<Answer>) -> Ask) -> Result<Answer, Refusal> {

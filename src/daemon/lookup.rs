@@ -53,10 +53,9 @@ impl Lookup {
     pub(super) fn window(
         &mut self,
         lane: &str,
-        behind: Option<Place>,
-    ) -> Result<(Vec<Queued>, TermsByDigest), StoreError> {
+        behind: Option<Place>, most: usize) -> Result<(Vec<Queued>, TermsByDigest), StoreError> {
         let lane = lane.to_owned();
-        let rows = self.ask(move |store| store.queued(&lane, behind, crate::dispatch::WINDOW))?;
+        let rows = self.ask(move |store| store.queued(&lane, behind, most))?;
         let mut terms = HashMap::new();
         for row in &rows {
             let key = (row.opening.definition, row.opening.classes);
@@ -67,10 +66,9 @@ impl Lookup {
         Ok((rows, terms))
     }
 
-    /// Finds the run that was opened under a caller's key.
-    pub(super) fn run_of_key(&self, key: &str) -> Result<Option<RunId>, StoreError> {
-        let key = key.to_owned();
-        self.ask(move |store| store.run_of_key(&key))
+    /// Finds the runs that were opened under callers' keys, all in one question.
+    pub(super) fn runs_of_keys(&self, keys: Vec<String>) -> Result<Vec<Option<RunId>>, StoreError> {
+        self.ask(move |store| keys.iter().map(|key| store.run_of_key(key)).collect())
     }
 
     /// Finds a run that waits for its first attempt.

@@ -90,7 +90,7 @@ impl Loop {
             }
             Effect::Adopt(expected) => self.adopt(expected),
             Effect::Wake(at) => self.alarm.set(&self.clock, at),
-            Effect::Refill { lane, behind } => match self.lookup.window(&lane, behind) {
+            Effect::Refill { lane, behind, most } => match self.lookup.window(&lane, behind, most) {
                 Ok((rows, terms)) => {
                     terms.iter().for_each(|((digest, _), terms)| self.show.define(*digest, &terms.definition.policy));
                     rows.iter().for_each(|row| self.show.recall(row.run, &row.opening, &[]));

@@ -75,7 +75,7 @@ impl Loop {
     /// # Errors
     ///
     /// Returns the error of a disk that can no longer be trusted.
-    pub(super) async fn turn(&mut self, mut ears: Ears) -> Result<Exit, StoreError> {
+    pub(super) async fn turn(&mut self, ears: &mut Ears) -> Result<Exit, StoreError> {
         let (mut reports, mut written) = (Vec::with_capacity(AT_ONCE), Vec::with_capacity(AT_ONCE));
         loop {
             if let Some(why) = self.ended.take() {
@@ -190,16 +190,17 @@ impl Loop {
                 self.stop(take_jobs);
             }
             Ask::Status(reply) => drop(reply.send(self.status())),
+            Ask::Outlook(waiting, reply) => drop(reply.send(self.dispatcher.outlook(&waiting))),
+            Ask::Agendas(reply) => drop(reply.send(self.dispatcher.agendas())),
         }
     }
 
     fn start(&mut self, mut orders: Vec<Order>, reply: Reply<Answer>) {
-        for order in &mut orders {
-            if let Some((key, known)) = &mut order.key {
-                match self.lookup.run_of_key(key) {
-                    Ok(found) => *known = found,
-                    Err(error) => return drop(reply.send(Err(Refusal::Conflict(error.to_string())))),
-                }
+        let mut keys: Vec<_> = orders.iter_mut().filter_map(|order| order.key.as_mut()).collect();
+        if !keys.is_empty() {
+            match self.lookup.runs_of_keys(keys.iter().map(|(key, _)| key.clone()).collect()) {
+                Ok(found) => keys.iter_mut().zip(found).for_each(|((_, known), found)| *known = found),
+                Err(error) => return drop(reply.send(Err(Refusal::Conflict(error.to_string())))),
             }
         }
         let request = self.request(reply);

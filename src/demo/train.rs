@@ -78,7 +78,8 @@ fn data() -> Vec<([f64; FEATURES], f64)> {
     };
     let sample = |_| {
         let features: [f64; FEATURES] = std::array::from_fn(|_| draw());
-        let side: f64 = features.iter().enumerate().map(|(at, feature)| feature * if at % 2 == 0 { 1.0 } else { -0.5 }).sum();
+        let side: f64 =
+            features.iter().enumerate().map(|(at, feature)| feature * if at % 2 == 0 { 1.0 } else { -0.5 }).sum();
         (features, if side > 0.0 { 1.0 } else { 0.0 })
     };
     (0..SAMPLES).map(sample).collect()

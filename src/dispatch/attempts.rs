@@ -152,10 +152,11 @@ fn judge(live: &Live, ended: Ended, hour: &mut Hour) -> (Event, Box<End>) {
 
 /// Carries a verdict over to the engine. An attempt that the daemon took along is lost, not cancelled: it goes on later.
 fn outcome_of(verdict: &Verdict, live: &Live) -> Outcome {
+    let taken_along = live.process.is_some_and(|process| process.taken_along);
     match verdict.conclusion {
         Conclusion::Succeeded => Outcome::Succeeded,
         Conclusion::Interrupted => Outcome::Interrupted,
-        Conclusion::Cancelled if live.process.is_some_and(|process| process.taken_along) => Outcome::Interrupted,
+        Conclusion::Failed | Conclusion::Cancelled if taken_along => Outcome::Interrupted,
         Conclusion::Cancelled => Outcome::Cancelled,
         Conclusion::Failed => {
             let class = verdict.class.clone().unwrap_or(steadfast_retry::Class::ERROR);

@@ -8,10 +8,12 @@ use jiff::tz::TimeZoneDatabase;
 use steadfast_retry::{Ending, Moment};
 
 use crate::ids::RunId;
-use crate::job::{After, Config, Job, Mode, Succeeds};
+use crate::job::{After, Config, Job, Mode};
 use crate::journal::{Opening, Sweep};
 use crate::schedule::Schedule;
 use crate::store::{JobRecord, SweepRecord};
+
+use super::outlook::Agenda;
 
 /// All jobs that have a definition or a past.
 #[derive(Debug, Default)]
@@ -68,9 +70,11 @@ impl Book {
         self.sweeps = sweeps.into_iter().map(|record| (record.sweep.first, record)).collect();
     }
 
-    /// Takes up a configuration. A schedule that is unchanged goes on where it stood.
-    pub(super) fn load(&mut self, config: &Config, wall: Timestamp) {
+    /// Takes up a configuration. A schedule that is unchanged goes on where it stood; one that is new or says something
+    /// else begins now, and is returned with its cursor: without it the next daemon would begin anew and lose what was due.
+    pub(super) fn load(&mut self, config: &Config, wall: Timestamp) -> Vec<(String, Timestamp)> {
         let zones = TimeZoneDatabase::bundled();
+        let mut begun = Vec::new();
         self.due.clear();
         for page in self.jobs.values_mut() {
             page.job = None;
@@ -82,8 +86,15 @@ impl Book {
             let declared = job.schedule.as_ref().map(|text| text.declared().schedule(&zones));
             page.schedule = declared.map(|schedule| {
                 let schedule = Arc::new(schedule.expect("the reader has checked every schedule"));
-                let same = before.filter(|before| before.schedule == schedule).map(|before| before.evaluated);
-                let evaluated = same.or(page.evaluated).unwrap_or_else(|| schedule.begin(wall));
+                let cursor = match before {
+                    Some(before) => (before.schedule == schedule).then_some(before.evaluated),
+                    None => page.evaluated,
+                };
+                let evaluated = cursor.unwrap_or_else(|| begin(&schedule, wall, page.evaluated));
+                if cursor.is_none() {
+                    page.evaluated = Some(evaluated);
+                    begun.push((name.clone(), evaluated));
+                }
                 Scheduled::from(schedule, evaluated, name)
             });
             let start = page.schedule.as_ref().and_then(|scheduled| scheduled.start);
@@ -91,6 +102,7 @@ impl Book {
                 self.due.insert((start, name.clone()));
             }
         }
+        begun
     }
 
     /// Returns the job's present definition.
@@ -158,17 +170,17 @@ impl Book {
     pub(super) fn closed(&mut self, at: Moment, run: RunId, opening: &Opening, ending: Ending) -> Option<bool> {
         let page = self.page(&opening.job);
         page.under_way.remove(&run);
-        if page.newest.is_some_and(|(newest, _)| newest == run) {
-            page.newest = Some((run, Some(ending)));
-        }
-        let success = match opening.sweep {
-            None => ending == Ending::Succeeded,
-            Some(sweep) => {
-                let succeeds = page.job.as_ref().map(|job| job.succeeds).unwrap_or_default();
-                self.sweep_closed(sweep, succeeds, ending)?
-            }
+        let (success, runs) = match opening.sweep {
+            None => (ending == Ending::Succeeded, run..=run),
+            Some(sweep) => (self.sweep_closed(sweep, ending)?, sweep.first..=sweep.last()),
         };
         let page = self.page(&opening.job);
+        if let Some((newest, whole)) = &mut page.newest
+            && runs.contains(newest)
+        {
+            let of_matrix = if success { Ending::Succeeded } else { Ending::GaveUp };
+            *whole = Some(if opening.sweep.is_some() { of_matrix } else { ending });
+        }
         page.ended = Some(at);
         if success {
             page.succeeded = Some(at);
@@ -176,7 +188,7 @@ impl Book {
         Some(success)
     }
 
-    fn sweep_closed(&mut self, sweep: Sweep, succeeds: Succeeds, ending: Ending) -> Option<bool> {
+    fn sweep_closed(&mut self, sweep: Sweep, ending: Ending) -> Option<bool> {
         let record = self.sweeps.get_mut(&sweep.first)?;
         match ending {
             Ending::Succeeded => record.succeeded += 1,
@@ -187,7 +199,7 @@ impl Book {
         if record.succeeded + record.failed < sweep.size {
             return None;
         }
-        let success = record.succeeded >= succeeds.of(sweep.size).min(sweep.size);
+        let success = record.succeeded >= sweep.needed;
         self.sweeps.remove(&sweep.first);
         Some(success)
     }
@@ -209,16 +221,47 @@ impl Book {
         self.jobs.iter().filter_map(met).collect()
     }
 
+    /// Says whether a job may begin by what it comes after.
+    pub(super) fn may_follow(&self, job: &str) -> bool {
+        let Some(page) = self.jobs.get(job) else { return false };
+        page.job.as_ref().and_then(|job| job.after.as_ref()).is_some_and(|after| self.is_met(after, page.opened))
+    }
+
     /// Says whether a job's predecessors have ended as it wants, since it last began: one success is used once.
     fn is_met(&self, after: &After, since: Option<Moment>) -> bool {
-        let page = |name: &String| self.jobs.get(name);
-        let newer = |at: Option<Moment>| at.is_some_and(|at| since.is_none_or(|since| at > since));
-        let mut pages = after.jobs.iter().map(page);
+        let unmet = self.unmet(after, since).len();
         match after.mode {
-            Mode::AllSucceeded => pages.all(|page| page.is_some_and(|page| newer(page.succeeded))),
-            Mode::AnySucceeded => pages.any(|page| page.is_some_and(|page| newer(page.succeeded))),
-            Mode::Ended => pages.all(|page| page.is_some_and(|page| newer(page.ended))),
+            Mode::AllSucceeded | Mode::Ended => unmet == 0,
+            Mode::AnySucceeded => unmet < after.jobs.len(),
         }
+    }
+
+    /// Returns a job's predecessors that have not ended as it wants since it last began.
+    fn unmet<'a>(&self, after: &'a After, since: Option<Moment>) -> Vec<&'a String> {
+        let newer = |at: Option<Moment>| at.is_some_and(|at| since.is_none_or(|since| at > since));
+        let met = |name: &String| {
+            self.jobs.get(name).is_some_and(|page| match after.mode {
+                Mode::AllSucceeded | Mode::AnySucceeded => newer(page.succeeded),
+                Mode::Ended => newer(page.ended),
+            })
+        };
+        after.jobs.iter().filter(|name| !met(name)).collect()
+    }
+
+    /// Tells what each job is going to do.
+    pub(super) fn agendas(&self) -> Vec<(String, Agenda)> {
+        let agenda = |page: &Page| Agenda {
+            held: page.held,
+            waiting: page.waiting,
+            under_way: page.under_way.iter().copied().collect(),
+            due: page.schedule.as_ref().and_then(|scheduled| scheduled.start),
+            waits_for: page
+                .job
+                .as_ref()
+                .and_then(|job| job.after.as_ref())
+                .map_or_else(Vec::new, |after| self.unmet(after, page.opened).into_iter().cloned().collect()),
+        };
+        self.jobs.iter().map(|(name, page)| (name.clone(), agenda(page))).collect()
     }
 
     /// Finds the jobs that can no longer begin now that this one has ended without success.
@@ -242,7 +285,7 @@ impl Book {
         idle && page.ended.is_some_and(|ended| since.is_none_or(|since| ended > since) && page.succeeded != Some(ended))
     }
 
-    /// Notes that a skipped run was written for a job; it uses up no success.
+    /// Notes that a skipped run was written for a job; it uses up no success, and is an ending like others.
     pub(super) fn skipped(&mut self, at: Moment, job: &str, run: RunId) {
         let page = self.page(job);
         page.newest = Some((run, Some(Ending::Skipped)));
@@ -275,11 +318,6 @@ impl Book {
         self.jobs.get(job).map_or(0, |page| page.waiting)
     }
 
-    /// Counts the runs that wait although nothing but a hold on their job keeps them.
-    pub(super) fn waiting_of_held_jobs(&self) -> u64 {
-        self.jobs.values().filter(|page| page.held).map(|page| page.waiting).sum()
-    }
-
     /// Counts the jobs whose newest run did not succeed, and that may not fail.
     pub(super) fn failed_jobs(&self) -> u32 {
         let failed = |page: &&Page| {
@@ -288,6 +326,14 @@ impl Book {
         };
         self.jobs.values().filter(failed).count() as u32
     }
+}
+
+/// Returns the cursor with which a schedule begins. Where the clock was set back, due times that were dealt with before do
+/// not come again.
+fn begin(schedule: &Schedule, wall: Timestamp, dealt_with: Option<Timestamp>) -> Timestamp {
+    let begin = schedule.begin(wall);
+    let first = schedule.next_after(begin);
+    dealt_with.filter(|until| first.is_some_and(|first| first <= *until)).unwrap_or(begin)
 }
 
 impl Scheduled {

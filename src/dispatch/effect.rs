@@ -38,6 +38,8 @@ pub enum Effect {
         lane: String,
         /// Behind which place.
         behind: Option<Place>,
+        /// How many at most; fewer in the answer mean that there are no more.
+        most: usize,
     },
     /// Answer a request.
     Answer {

@@ -9,7 +9,7 @@ use crate::journal::{Entry, FinalizerResult, Happened, JobHappened};
 use super::effect::Effect;
 use super::input::Ended;
 use super::live::Process;
-use super::{Dispatcher, Hour};
+use super::{Dispatcher, Hour, Phase};
 
 impl Dispatcher {
     /// Starts the finalizer that is owed next; where none is, goes on with the run or closes it.
@@ -20,6 +20,8 @@ impl Dispatcher {
             return;
         }
         match follow_up.piece() {
+            // Nothing begins while the daemon stops; the next one goes on from here.
+            Some(_) if matches!(self.phase, Phase::Stopping | Phase::Gone) => {}
             Some(piece) => {
                 follow_up.began();
                 let token = Token(hour.chance.wide_bits());
@@ -48,36 +50,34 @@ impl Dispatcher {
         let verdict = classify(&live.terms.classes, &ended.evidence, &ExitCodes::one(0));
         let result = match verdict.conclusion {
             Conclusion::Succeeded => FinalizerResult::Done,
+            // The daemon took it along; it is tried again without a charge.
+            _ if live.process.is_some_and(|process| process.taken_along) => FinalizerResult::Lost,
             Conclusion::Failed | Conclusion::Cancelled => FinalizerResult::Failed,
             Conclusion::Interrupted => FinalizerResult::Lost,
         };
         let Ended { run, piece, sentence, mark, .. } = ended;
         self.write(hour, run, Happened::FinalizerEnded { piece, result, sentence, mark });
-        self.after_finalizer(hour, run, result);
+        self.after_finalizer(hour, run, piece, result);
     }
 
     pub(super) fn finalizer_lost(&mut self, hour: &mut Hour, run: RunId, piece: Piece, sentence: &str) {
         let result = FinalizerResult::Lost;
         let sentence = sentence.to_owned();
         self.write(hour, run, Happened::FinalizerEnded { piece, result, sentence, mark: None });
-        self.after_finalizer(hour, run, result);
+        self.after_finalizer(hour, run, piece, result);
     }
 
     /// Goes on after a try: at once after a good or a lost one, after the finalizer's delay after a failed one.
-    fn after_finalizer(&mut self, hour: &mut Hour, run: RunId, result: FinalizerResult) {
+    fn after_finalizer(&mut self, hour: &mut Hour, run: RunId, piece: Piece, result: FinalizerResult) {
         let Some(live) = self.live.get_mut(&run) else { return };
-        live.process = None;
-        let Some(follow_up) = &mut live.follow_up else { return };
-        let before = follow_up.owed.first().copied();
-        follow_up.ended(&live.terms.definition.policy, result);
-        let again = result == FinalizerResult::Failed && follow_up.owed.first().copied() == before;
-        match before.filter(|_| again) {
-            Some(index) => {
+        let again = live.finalizer_ended(piece, result);
+        match (piece, result) {
+            (Piece::Finalizer { index, .. }, FinalizerResult::Failed) if again => {
                 let pause = live.terms.definition.policy.finally()[usize::from(index)].delay;
                 self.timers.set(run, hour.at + pause);
                 self.delays_over(hour);
             }
-            None => self.follow_up(hour, run),
+            _ => self.follow_up(hour, run),
         }
     }
 
@@ -88,9 +88,7 @@ impl Dispatcher {
         let Some(live) = self.live.remove(&run) else { return };
         self.lanes.ask_no_more(&live.opening.lane, live.place());
         self.lanes.give_slot(&live.opening.lane, run);
-        if let Some(key) = &live.opening.key {
-            self.keys.remove(key);
-        }
+        self.closing.push_back((self.outbox.present(), run, live.opening.key.clone()));
         let ended = self.book.closed(hour.at, run, &live.opening, ending);
         if let Some(success) = ended {
             self.job_ended(hour, &live.opening.job, success);
@@ -103,7 +101,10 @@ impl Dispatcher {
             self.outbox.write(Entry::of_job(hour.at, job.to_owned(), JobHappened::Ended { success }));
         }
         for next in self.book.met_by(job) {
-            self.open_after(hour, &next);
+            // The one before may have replaced a run, whose end has set this one off already.
+            if self.book.may_follow(&next) {
+                self.open_after(hour, &next);
+            }
         }
         if !success {
             for next in self.book.doomed_by(job) {

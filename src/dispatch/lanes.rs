@@ -9,12 +9,15 @@ use crate::ids::RunId;
 use crate::journal::Opening;
 use crate::store::{Place, Queued};
 
-/// How many waiting runs of one lane are kept in memory; the store holds the rest.
+use super::outlook::Ahead;
+
+/// How many waiting runs of one lane a daemon keeps in memory; the store holds the rest.
 pub const WINDOW: usize = 256;
 
 /// All lanes, and the slots of their groups.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lanes {
+    most: usize,
     lanes: BTreeMap<String, Lane>,
     groups: HashMap<String, Group>,
     waiting: u64,
@@ -30,7 +33,10 @@ struct Lane {
     waiting: u64,
     complete: bool,
     asked: bool,
+    /// What came while the store was asked, of which its answer may know nothing.
     meanwhile: BTreeMap<Place, Opening>,
+    /// What left while the store was asked, and which its answer may hold.
+    gone: BTreeSet<Place>,
 }
 
 /// The slots of a group, computed from the runs that hold one, so that none can leak.
@@ -45,6 +51,7 @@ struct Group {
 pub(super) struct Refill {
     pub(super) lane: String,
     pub(super) behind: Option<Place>,
+    pub(super) most: usize,
 }
 
 /// Who goes next.
@@ -66,20 +73,25 @@ impl Default for Lane {
             complete: true,
             asked: false,
             meanwhile: BTreeMap::new(),
+            gone: BTreeSet::new(),
         }
     }
 }
 
 impl Lane {
-    fn insert(&mut self, place: Place, opening: Opening) {
+    fn insert(&mut self, most: usize, place: Place, opening: Opening) {
         let beyond = !self.complete && self.window.last_key_value().is_none_or(|(last, _)| place > *last);
         if beyond {
             return;
         }
         self.window.insert(place, opening);
-        if self.window.len() > WINDOW {
-            self.window.pop_last();
+        if self.window.len() > most {
+            let last = self.window.pop_last();
             self.complete = false;
+            if self.asked {
+                // The answer that is under way begins behind this one.
+                self.meanwhile.extend(last);
+            }
         }
     }
 }
@@ -95,6 +107,11 @@ fn parts(lane: &str) -> (&str, &str) {
 }
 
 impl Lanes {
+    /// Makes empty lanes that keep so many waiting runs each.
+    pub(super) fn with_window(most: usize) -> Self {
+        Self { most, lanes: BTreeMap::new(), groups: HashMap::new(), waiting: 0, running: BTreeSet::new() }
+    }
+
     fn lane(&mut self, name: &str) -> &mut Lane {
         if !self.lanes.contains_key(name) {
             self.lanes.insert(name.to_owned(), Lane::default());
@@ -124,24 +141,31 @@ impl Lanes {
     pub(super) fn opened(&mut self, run: RunId, opening: &Opening) {
         let place = Place { priority: opening.priority, run };
         self.waiting += 1;
+        let most = self.most;
         let lane = self.lane(&opening.lane);
         lane.waiting += 1;
         if lane.asked {
+            lane.gone.remove(&place);
             lane.meanwhile.insert(place, opening.clone());
         }
-        lane.insert(place, opening.clone());
+        lane.insert(most, place, opening.clone());
     }
 
     /// Takes up what the store answered to a refill; fewer than a window means that there are no more.
     pub(super) fn refilled(&mut self, name: &str, rows: Vec<Queued>) {
+        let most = self.most;
         let lane = self.lane(name);
         lane.asked = false;
-        lane.complete = rows.len() < WINDOW;
+        lane.complete = rows.len() < most;
+        let gone = std::mem::take(&mut lane.gone);
         for row in rows {
-            lane.window.insert(Place { priority: row.opening.priority, run: row.run }, row.opening);
+            let place = Place { priority: row.opening.priority, run: row.run };
+            if !gone.contains(&place) {
+                lane.window.insert(place, row.opening);
+            }
         }
         for (place, opening) in std::mem::take(&mut lane.meanwhile) {
-            lane.insert(place, opening);
+            lane.insert(most, place, opening);
         }
     }
 
@@ -149,9 +173,10 @@ impl Lanes {
     pub(super) fn refills(&mut self) -> Vec<Refill> {
         let mut due = Vec::new();
         for (name, lane) in &mut self.lanes {
-            if !lane.complete && !lane.asked && lane.window.len() < WINDOW / 2 {
+            if !lane.complete && !lane.asked && lane.window.len() < self.most.div_ceil(2) {
                 lane.asked = true;
-                due.push(Refill { lane: name.clone(), behind: lane.window.last_key_value().map(|(place, _)| *place) });
+                let behind = lane.window.last_key_value().map(|(place, _)| *place);
+                due.push(Refill { lane: name.clone(), behind, most: self.most });
             }
         }
         due
@@ -164,6 +189,9 @@ impl Lanes {
         lane.waiting = lane.waiting.saturating_sub(1);
         lane.window.remove(&place);
         lane.meanwhile.remove(&place);
+        if lane.asked {
+            lane.gone.insert(place);
+        }
         self.drop_if_empty(name);
     }
 
@@ -212,6 +240,17 @@ impl Lanes {
         self.waiting
     }
 
+    /// Says whether a run waits that may begin sooner or later: of a job for which `may` says yes, and not in line behind one
+    /// that must be alone in a job that `rests`.
+    pub(super) fn any_waits(&self, may: impl Fn(&str) -> bool, rests: impl Fn(&str) -> bool) -> bool {
+        let waits = |(name, lane): (&String, &Lane)| {
+            let job = parts(name).1;
+            let blocked = lane.window.first_key_value().is_some_and(|(_, first)| first.serial) && rests(job);
+            lane.waiting > 0 && may(job) && !blocked
+        };
+        self.lanes.iter().any(waits)
+    }
+
     /// Finds who goes next among the lanes with a free slot: the first in order.
     ///
     /// `may` says whether a job may begin at all, and whether a run that must be alone may begin now.
@@ -239,16 +278,34 @@ impl Lanes {
         group.slots.is_none_or(|slots| group.running.len() < slots as usize)
     }
 
+    /// Returns the group of a lane with the runs that hold its slots, if it has a limit.
+    pub(super) fn group_of(&self, name: &str) -> Option<(String, Vec<RunId>, u32)> {
+        let (group, _) = parts(name);
+        let Group { slots, running } = self.groups.get(group)?;
+        Some((group.to_owned(), running.iter().copied().collect(), (*slots)?))
+    }
+
+    /// Counts the runs of a lane that go before a place.
+    pub(super) fn ahead(&self, name: &str, place: Place) -> Ahead {
+        let Some(lane) = self.lanes.get(name) else { return Ahead::Exactly(0) };
+        let again = lane.again.range(..place).count() as u64;
+        let first = lane.window.range(..place).count() as u64;
+        let seen = lane.complete || lane.window.last_key_value().is_some_and(|(last, _)| *last >= place);
+        if seen || lane.again.contains(&place) { Ahead::Exactly(again + first) } else { Ahead::AtLeast(again + first) }
+    }
+
     /// Returns the runs of a job that wait in a window.
     pub(super) fn waiting_of(&self, job: &str) -> Vec<(RunId, Opening)> {
         let lanes = self.lanes.iter().filter(|(name, _)| parts(name).1 == job);
-        lanes.flat_map(|(_, lane)| lane.window.iter().map(|(place, opening)| (place.run, opening.clone()))).collect()
+        let known = lanes.flat_map(|(_, lane)| lane.window.iter().chain(&lane.meanwhile));
+        let known: BTreeMap<Place, &Opening> = known.map(|(place, opening)| (*place, opening)).collect();
+        known.into_iter().map(|(place, opening)| (place.run, opening.clone())).collect()
     }
 
     /// Finds a run in the windows.
     pub(super) fn find(&self, run: RunId) -> Option<&Opening> {
-        let found = |lane: &Lane| lane.window.keys().find(|place| place.run == run).copied();
-        self.lanes.values().find_map(|lane| lane.window.get(&found(lane)?))
+        let known = self.lanes.values().flat_map(|lane| lane.window.iter().chain(&lane.meanwhile));
+        known.into_iter().find(|(place, _)| place.run == run).map(|(_, opening)| opening)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_retry::{AttemptNo, Ending, On, Policy, RunState};
+use steadfast_retry::{AttemptNo, Ending, Event, On, Outcome, Policy, RunState};
 
-use crate::evidence::{Classes, Conclusion};
+use crate::evidence::Classes;
 use crate::ids::{Piece, RunId, SpanId, Token};
 use crate::job::Definition;
 use crate::journal::{Entry, FinalizerResult, Happened, Opening, Told};
@@ -155,13 +155,10 @@ impl Live {
                     follow_up.began();
                 }
             }
-            Happened::FinalizerEnded { result, .. } => {
-                self.process = None;
-                if let Some(follow_up) = &mut self.follow_up {
-                    follow_up.ended(&self.terms.definition.policy, *result);
-                    if follow_up.owed.is_empty() && follow_up.after.is_some() {
-                        self.follow_up = None;
-                    }
+            Happened::FinalizerEnded { piece, result, .. } => {
+                self.finalizer_ended(*piece, *result);
+                if self.follow_up.as_ref().is_some_and(|next| next.owed.is_empty() && next.after.is_some()) {
+                    self.follow_up = None;
                 }
             }
             Happened::Told { word: Told::Checkpoint { step, .. }, .. } => {
@@ -207,18 +204,39 @@ impl Live {
                 self.process = None;
                 self.delay_over = false;
                 self.last_delay = until.since(step.event.at());
-                let failed = step.end.as_ref().is_some_and(|end| end.verdict.conclusion == Conclusion::Failed);
+                let failed = matches!(&step.event, Event::Ended { outcome: Outcome::Failed(_), .. });
                 if let (true, Some(number)) = (failed, self.state.last_attempt()) {
                     let follow_up = FollowUp::of_attempt(&self.terms.definition.policy, number);
                     self.follow_up = (!follow_up.owed.is_empty()).then_some(follow_up);
                 }
             }
             Decision::Finish { ending, .. } => {
-                self.process = None;
+                // A finalizer of a failed attempt may still be at work; what follows the ending waits for it.
+                self.process = self.process.filter(|process| matches!(process.piece, Piece::Finalizer { .. }));
                 self.follow_up = Some(FollowUp::of_ending(&self.terms.definition.policy, *ending));
             }
             Decision::Cut { .. } => {}
         }
+    }
+
+    /// Notes how a try of a finalizer ended; returns whether the finalizer is owed another one.
+    ///
+    /// One that followed a failed attempt counts for nothing once the run was cancelled over it.
+    pub(super) fn finalizer_ended(&mut self, piece: Piece, result: FinalizerResult) -> bool {
+        self.process = None;
+        let (Some(follow_up), Piece::Finalizer { after, index, .. }) = (&mut self.follow_up, piece) else {
+            return false;
+        };
+        if follow_up.after != after {
+            return false;
+        }
+        follow_up.ended(&self.terms.definition.policy, result);
+        follow_up.owed.first() == Some(&index)
+    }
+
+    /// Says whether it begins nothing because it is held, itself or with its job.
+    pub(super) const fn rests(&self, job_held: bool) -> bool {
+        (self.held || job_held) && self.process.is_none() && self.follow_up.is_none()
     }
 
     /// Says whether a report is about the process that the run knows.

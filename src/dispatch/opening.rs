@@ -7,12 +7,13 @@ use steadfast_retry::Ending;
 
 use crate::ids::{Digest, RunId, SpanId, TraceId};
 use crate::job::{Config, Job};
-use crate::journal::{DaemonHappened, Entry, Happened, Opening, Sweep, Trigger};
+use crate::journal::{DaemonHappened, Entry, Happened, JobHappened, Opening, Sweep, Trigger};
 use crate::store::{Document, Place};
 
 use super::input::{Found, Loaded, Order};
 use super::lanes::lane_of;
 use super::live::{Live, Terms};
+use super::ticks::nanos;
 use super::{Dispatcher, Hour, Phase, Refusal};
 
 /// What is to be opened, before it has numbers.
@@ -57,23 +58,35 @@ impl Dispatcher {
         let Loaded { config, difference, pending } = loaded;
         self.keep_terms(&config);
         self.lanes.set_slots(config.groups.values().map(|group| (group.name.as_str(), group.slots)));
-        self.book.load(&config, hour.wall);
+        let begun = self.book.load(&config, hour.wall);
         let jobs = config.jobs.len() as u32;
         self.outbox.write(Entry::of_daemon(hour.at, DaemonHappened::Loaded { jobs, difference }));
+        for (job, cursor) in begun {
+            let until = nanos(cursor);
+            self.outbox.write(Entry::of_job(hour.at, job, JobHappened::Evaluated { until, missed: 0 }));
+        }
         self.config = config;
         if self.phase == Phase::Starting {
             self.phase = Phase::Open;
         }
-        for (name, point) in pending {
-            if let Some(job) = self.book.job(&name).cloned() {
-                let mut plan = Plan::of(&job, Trigger::Pending, "serve --until-idle");
-                if point.is_some() {
-                    plan.points = vec![point];
-                }
-                self.open(hour, &plan);
-            }
-        }
+        self.open_pending(hour, pending);
         self.schedules_due(hour);
+    }
+
+    /// Opens what `--until-idle` found missing; the points of one job belong together, as a matrix does.
+    fn open_pending(&mut self, hour: &mut Hour, pending: Vec<(String, Option<u32>)>) {
+        let mut points: BTreeMap<String, Vec<Option<u32>>> = BTreeMap::new();
+        for (name, point) in pending {
+            points.entry(name).or_default().push(point);
+        }
+        for (name, points) in points {
+            let Some(job) = self.book.job(&name).cloned() else { continue };
+            let mut plan = Plan::of(&job, Trigger::Pending, "serve --until-idle");
+            if points != [None] {
+                plan.points = points;
+            }
+            self.open(hour, &plan);
+        }
     }
 
     /// Keeps what new runs refer to by digest.
@@ -94,7 +107,8 @@ impl Dispatcher {
     pub(super) fn open(&mut self, hour: &mut Hour, plan: &Plan) -> Vec<RunId> {
         let first = RunId(self.newest_run + 1);
         let size = plan.points.len() as u32;
-        let sweep = (size > 1).then_some(Sweep { first, size });
+        let needed = plan.job.succeeds.of(size).min(size);
+        let sweep = (size > 1).then_some(Sweep { first, size, needed });
         let (trace, parent_span) = match plan.parent {
             Some((trace, span)) => (trace, Some(span)),
             None => (TraceId(hour.chance.wide_bits()), None),

@@ -37,6 +37,11 @@ impl Outbox {
         self.behind.push(effect);
     }
 
+    /// Returns the number of the batch that is being written at present.
+    pub(super) const fn present(&self) -> BatchId {
+        BatchId(self.newest.0 + 1)
+    }
+
     /// Closes the present batch and hands out what may be done now.
     pub(super) fn close(&mut self) -> Vec<Effect> {
         let behind = std::mem::take(&mut self.behind);

@@ -1,6 +1,6 @@
 //! Going on after a crash, a stop or a failed append: folding what is durable.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,22 +53,25 @@ pub struct Awakening {
 impl Dispatcher {
     /// Makes a dispatcher of what is durable, and says what is to be done first.
     ///
-    /// Nothing begins before the first configuration is loaded.
+    /// Nothing begins before the first configuration is loaded, which must be the first input: what an ending sets off, the
+    /// configuration says.
     #[must_use]
     pub fn recover(now: Now, awakening: Awakening, recovered: Recovered) -> (Self, Vec<Effect>) {
         let Awakening { settings, terms, version, boot, birth } = awakening;
         let mut hour = Hour { at: now.at, wall: now.wall, chance: Chance::from_bits(now.dice) };
+        let lanes = Lanes::with_window(settings.window);
         let mut dispatcher = Self {
             settings,
             config: Arc::default(),
             classes: (Digest::default(), crate::evidence::Classes::shipped().clone()),
             terms,
             newest_run: recovered.newest_run,
-            lanes: Lanes::default(),
+            lanes,
             live: BTreeMap::new(),
             held: HashMap::new(),
             book: Book::default(),
             keys: HashMap::new(),
+            closing: VecDeque::new(),
             timers: Timers::default(),
             wake: None,
             outbox: Outbox::default(),

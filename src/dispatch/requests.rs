@@ -84,13 +84,18 @@ impl Dispatcher {
             self.take_from_lane(run, opening);
             return Ok(());
         }
-        let Some(found) = found else {
+        let Some(found) = found.filter(|_| !self.is_closing(run)) else {
             return Err(Refusal::Missing(format!("no run {run} is under way")));
         };
         let Found { opening, terms } = *found;
         self.terms.insert((opening.definition, opening.classes), terms);
         self.take_from_lane(run, opening);
         Ok(())
+    }
+
+    /// Says whether a run is closed, and the store may not know it yet.
+    fn is_closing(&self, run: RunId) -> bool {
+        self.closing.iter().any(|(_, closed, _)| *closed == run)
     }
 
     pub(super) fn hold(&mut self, hour: &mut Hour, request: RequestId, target: Target, hold: bool, by: String) {
@@ -128,6 +133,7 @@ impl Dispatcher {
             }
             return Ok(Answer::Done);
         }
+        let found = found.filter(|_| !self.is_closing(run));
         let is_held = self.held.contains_key(&run);
         if is_held == hold && (is_held || self.waiting_opening(run, found.as_deref()).is_some()) {
             return Ok(Answer::Done);

@@ -84,6 +84,6 @@ impl Dispatcher {
 }
 
 /// A time as the journal holds it: nanoseconds since the Unix epoch, which fit until the year 2262.
-fn nanos(time: Timestamp) -> i64 {
+pub(super) fn nanos(time: Timestamp) -> i64 {
     i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
 }

@@ -13,12 +13,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::books::{Held, Known, NOBODY, Shared, State};
 use super::report::{Fate, Report};
-use crate::launch::Expected;
 use super::{Exit, Status};
 use super::{connection, nursery, recover};
 use crate::failpoint;
 use crate::ids::ShimId;
 use crate::journal::Mark;
+use crate::launch::Expected;
 use crate::launch::{Launch, OutputMode, Rung, ShimKind, Start};
 use crate::shim::claim::{self};
 use crate::shim::wire::{self, Adopt, Order};
@@ -93,7 +93,15 @@ impl Hands {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&claims)?;
         claim::forget_draft(&claims);
         let can_punch = files::can_punch(&site.folder);
-        let shared = Shared { site, claims, reports, can_punch, runtime: Handle::current(), state: Mutex::default(), gone: Notify::new() };
+        let shared = Shared {
+            site,
+            claims,
+            reports,
+            can_punch,
+            runtime: Handle::current(),
+            state: Mutex::default(),
+            gone: Notify::new(),
+        };
         let hands = Self(Arc::new(shared));
         let fates = recover::recover(&hands, expected)?;
         Ok((hands, fates))

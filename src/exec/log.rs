@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 use super::OutputSummary;
 use crate::sys::time::Wall;
 
+mod reading;
+
+pub use reading::Reading;
+
 /// The size of an index entry.
 pub const ENTRY_BYTES: usize = 32;
 

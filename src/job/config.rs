@@ -24,12 +24,16 @@ pub struct Config {
     pub files: Vec<File>,
 }
 
+/// What comes with steadfast: its policies and classes, and no job.
 impl Default for Config {
     fn default() -> Self {
         Self {
             jobs: BTreeMap::new(),
             groups: BTreeMap::new(),
-            policies: BTreeMap::new(),
+            policies: super::shipped::resolved()
+                .iter()
+                .map(|(name, (ready, _))| (name.clone(), Arc::clone(ready)))
+                .collect(),
             classes: Classes::shipped().clone(),
             files: Vec::new(),
         }

@@ -6,7 +6,8 @@ pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
     }
     let lower = typed.to_ascii_lowercase().replace('_', "-");
     let far = |name: &str| strsim::damerau_levenshtein(&lower, &name.to_ascii_lowercase().replace('_', "-"));
-    let near = known.into_iter().filter(|name| name.len() <= 64).map(|name| (far(name), name));
+    // So is a comparison with every name of a large configuration, for each name that is wrong.
+    let near = known.into_iter().take(2_000).filter(|name| name.len() <= 64).map(|name| (far(name), name));
     // On equal distance the first in the alphabet, so that the message does not depend on any order.
     near.min().filter(|(distance, name)| distance * 3 <= typed.len().max(name.len())).map(|(_, name)| name)
 }

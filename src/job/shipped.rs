@@ -1,8 +1,10 @@
 //! The policies that come with steadfast.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
-use steadfast_retry::table::{PolicySet, Source};
+use steadfast_retry::Policy;
+use steadfast_retry::table::{PolicySet, Resolved, Source};
 
 /// The files, by the names that messages show.
 const FILES: [(&str, &str); 3] = [
@@ -11,7 +13,28 @@ const FILES: [(&str, &str); 3] = [
     ("steadfast:training.toml", include_str!("../../policies/training.toml")),
 ];
 
-/// Returns the shipped policies.
+/// A policy put together: with the places of its values, and alone for the jobs that name it.
+pub(super) type Ready = (Arc<Resolved>, Arc<Policy>);
+
+/// Returns the shipped policies, put together.
+///
+/// # Panics
+///
+/// If an embedded policy is broken, which the tests rule out.
+pub(super) fn resolved() -> &'static BTreeMap<String, Ready> {
+    static READY: OnceLock<BTreeMap<String, Ready>> = OnceLock::new();
+    READY.get_or_init(|| {
+        let ready = |name: &str| {
+            let resolved =
+                policies().resolve(name).unwrap_or_else(|wrong| panic!("shipped policies can work: {wrong}"));
+            let policy = Arc::new(resolved.policy.clone());
+            (name.to_owned(), (Arc::new(resolved), policy))
+        };
+        policies().names().map(ready).collect()
+    })
+}
+
+/// Returns the shipped policies as written.
 ///
 /// # Panics
 ///

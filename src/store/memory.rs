@@ -55,6 +55,7 @@ struct Row {
 #[derive(Clone, Debug, Default)]
 struct Matrix {
     size: u32,
+    needed: u32,
     open: u32,
     succeeded: u32,
     failed: u32,
@@ -98,7 +99,6 @@ impl Memory {
     }
 
     /// Returns everything that is durable, oldest first.
-    #[must_use]
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.journal.iter().map(|entry| &**entry)
     }
@@ -171,6 +171,7 @@ impl Memory {
         if let Some(sweep) = opening.sweep {
             self.sweeps.change(sweep.first, |matrix| {
                 matrix.size = sweep.size;
+                matrix.needed = sweep.needed;
                 matrix.open += 1;
                 matrix.newest = matrix.newest.max(Some(run));
             });
@@ -194,8 +195,9 @@ impl Memory {
         self.runs.put(run, row);
         if before.is_ready() != after.is_ready() {
             self.note_ready(run, &after);
-            let ready = after.is_ready();
-            self.job(&after.job, |job| job.queued = if ready { job.queued + 1 } else { job.queued - 1 });
+        }
+        if before.state == State::Queued && after.state != State::Queued {
+            self.job(&after.job, |job| job.queued -= 1);
         }
         if before.state != State::Closed && after.state == State::Closed {
             self.closed(run, &after);
@@ -215,11 +217,16 @@ impl Memory {
     fn closed(&mut self, run: RunId, after: &Standing) {
         let ending = after.ending;
         let succeeded = ending == Some(Ending::Succeeded);
+        let last = after.sweep.map_or(run, |sweep| sweep.last());
+        let whole = match after.sweep {
+            None => ending,
+            Some(sweep) => self.sweeps.get(&sweep.first).and_then(|matrix| matrix.ending_with(succeeded)),
+        };
         self.job(&after.job, |job| {
             if let Some((newest, known)) = &mut job.newest
-                && *newest == run
+                && *newest == last
             {
-                *known = ending;
+                *known = whole;
             }
         });
         match after.sweep {
@@ -272,7 +279,7 @@ impl Memory {
                 self.job(job, |job| job.evaluated = job.evaluated.max(Some(*due)));
             }
             JobHappened::Evaluated { until, .. } => {
-                self.job(job, |job| job.evaluated = job.evaluated.max(Some(*until)))
+                self.job(job, |job| job.evaluated = job.evaluated.max(Some(*until)));
             }
             JobHappened::Ended { success } => self.job(job, |job| {
                 job.ended = job.ended.max(Some(at));
@@ -336,8 +343,18 @@ impl Row {
 }
 
 impl Matrix {
+    /// Returns how the matrix ends if the run that is being closed is its last.
+    const fn ending_with(&self, success: bool) -> Option<Ending> {
+        if self.open > 1 {
+            return None;
+        }
+        let succeeded = self.succeeded + success as u32;
+        Some(if succeeded >= self.needed { Ending::Succeeded } else { Ending::GaveUp })
+    }
+
     const fn record(&self, first: RunId) -> SweepRecord {
-        SweepRecord { sweep: Sweep { first, size: self.size }, succeeded: self.succeeded, failed: self.failed }
+        let sweep = Sweep { first, size: self.size, needed: self.needed };
+        SweepRecord { sweep, succeeded: self.succeeded, failed: self.failed }
     }
 }
 

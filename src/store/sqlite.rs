@@ -4,7 +4,7 @@
 //!
 //! One file, one connection that writes, `journal_mode = WAL` and `synchronous = FULL`: when a commit returns, it is on the
 //! disk. [`append`] turns entries into rows, [`tally`] adds up what a whole transaction changes and writes it once, [`recover`]
-//! reads what a starting daemon needs, [`keep`] is for the people who own the file (backup, check, pruning). The schema is in
+//! reads what a starting daemon needs, [`keep`] and [`verify`] are for the people who own the file. The schema is in
 //! `migrations/`, one file per version; [`fault`] says what the engine's errors mean here.
 //!
 //! The invariants stand in the schema as well as in `standing`: unique attempt numbers, one running attempt per run, rows that
@@ -20,6 +20,7 @@ mod migrate;
 mod recover;
 mod tally;
 mod value;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -34,13 +35,15 @@ use super::standing::ending_of;
 use super::{Batch, Place, Queued, Recovered, Store, StoreError};
 use append::Pen;
 
-pub use keep::{Check, Info, Keep, Pruned, Verified};
 pub(super) use append::word_of;
 pub(super) use fault::unreadable;
-pub(super) use keep::{back_up, info, read_only, verify};
+pub use keep::{Check, Info, Keep, Pruned};
+pub(super) use keep::{back_up, info, read_only};
+pub use lock::is_locked;
 pub(super) use recover::entry_of_run;
 pub(super) use value::{Whole, moment};
-pub use lock::is_locked;
+pub use verify::Verified;
+pub(super) use verify::verify;
 
 /// The name of the file in a state folder.
 pub(super) const FILE: &str = "store.db";
@@ -165,7 +168,9 @@ impl Sqlite {
         pen.finish()?;
         failpoint!("store::commit::before", io).map_err(interfered)?;
         rows.commit()?;
-        failpoint!("store::commit::after", io).map_err(interfered)
+        // No error may come from here on: what is committed must never be called unwritten.
+        failpoint!("store::commit::after");
+        Ok(())
     }
 
     /// Remembers an `fsync` that failed: the pages may be marked clean although they never reached the disk, so a later
@@ -267,7 +272,7 @@ impl Store for Sqlite {
 }
 
 /// What a failpoint says, as the disk would have said it.
-fn interfered(error: std::io::Error) -> StoreError {
+fn interfered(error: impl std::fmt::Display) -> StoreError {
     StoreError::Io(error.to_string())
 }
 

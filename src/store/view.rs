@@ -12,6 +12,8 @@
 //!
 //! Deliberately not here: a sentence about *why now*, which needs slots and schedules that only the daemon knows.
 
+mod attempt;
+mod convert;
 mod count;
 mod event;
 mod filter;
@@ -27,17 +29,15 @@ use steadfast_retry::Policy;
 
 use crate::ids::{Digest, RunId};
 
-use super::sqlite::{self, Verified};
 use super::StoreError;
+use super::sqlite::{self, Verified};
 
+pub use attempt::{AccountView, AttemptView, BecauseView, DecisionView, FactView, ProgressView, RuleView, UsageView};
 pub use count::{Counts, JobSummary, LaneCount};
 pub use event::{EventPage, EventView, Events};
 pub use filter::{BadFilter, Filter, Is, Since};
 pub use page::{Cursor, Order, Page, RunPage, RunRow};
-pub use run::{
-    AccountView, AttemptView, BecauseView, DecisionView, EndingWord, FactView, FinalizerView, LedgerView, NoteView,
-    ProgressView, RuleView, RunView, SweepView, TriggerView, UsageView,
-};
+pub use run::{EndingWord, FinalizerView, LedgerView, NoteView, RuleCharge, RunView, SweepView, TriggerView};
 pub use time::Time;
 
 /// A store that is open for reading only.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::{Batch, Store, StoreError};
 
@@ -40,12 +41,14 @@ pub struct Backlog {
     pub waiting_bytes: usize,
     /// Bytes, estimated, that go into one commit if there are so many.
     pub group_bytes: usize,
+    /// How long nothing must have been asked for before the store may rest.
+    pub rest_after: Duration,
 }
 
 impl Default for Backlog {
     /// A commit of 2 MiB takes some 50 ms.
     fn default() -> Self {
-        Self { waiting_bytes: 32 << 20, group_bytes: 2 << 20 }
+        Self { waiting_bytes: 32 << 20, group_bytes: 2 << 20, rest_after: Duration::from_secs(1) }
     }
 }
 
@@ -59,8 +62,9 @@ impl Default for Backlog {
 /// [probes](Writer::probe) until the disk takes writes again, [resets](Writer::reset) the writer, and folds from what is
 /// durable. The writer itself never tries again.
 ///
-/// Questions go the same way ([`Writer::ask`]), so an answer knows all batches that were handed in before it. With nothing to
-/// do, the thread lets the store [rest](Store::rest) once and sleeps without a timer.
+/// Questions go the same way ([`Writer::ask`]), so an answer knows all batches that were handed in before it. When nothing
+/// was asked for during a while, the thread lets the store [rest](Store::rest) once and then sleeps without a timer; it does
+/// not rest between two commits of a busy time, because a checkpoint costs more than a commit.
 pub struct Writer<S> {
     desk: Arc<Desk<S>>,
     thread: Option<JoinHandle<S>>,
@@ -223,7 +227,7 @@ fn write<S: Store>(desk: &Desk<S>, store: &mut S, epoch: Epoch, group: &[(u64, B
     }
 }
 
-/// Takes the next thing to do from the tray; waits for one, but says first that there is time to rest.
+/// Takes the next thing to do from the tray; waits for one, and says once when there is time to rest.
 fn next<S>(desk: &Desk<S>, rested: bool) -> Next<S> {
     let mut tray = desk.lock();
     loop {
@@ -238,7 +242,14 @@ fn next<S>(desk: &Desk<S>, rested: bool) -> Next<S> {
                 }
             }
             None if tray.closing => return Next::End,
-            None if !rested => return Next::Rest,
+            None if !rested => {
+                let waited = desk.arrived.wait_timeout(tray, desk.backlog.rest_after);
+                let (back, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                if timeout.timed_out() && back.work.is_empty() && !back.closing {
+                    return Next::Rest;
+                }
+                tray = back;
+            }
             None => tray = desk.arrived.wait(tray).unwrap_or_else(PoisonError::into_inner),
         }
     }

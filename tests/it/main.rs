@@ -6,6 +6,7 @@ mod support {
     pub(crate) mod fuzz;
 }
 
+mod api;
 mod config;
 mod fuzz;
 mod kill;

@@ -1,2 +1,148 @@
-//! sim
-fn main() {}
+//! The simulator: the dispatcher under a simulated clock, store and hands, killed between any two effects.
+//!
+//! One test plays many seeds. `STEADFAST_SIM_SEEDS` says how many, `STEADFAST_SEED` plays one alone and prints what
+//! happened; `cargo xtask sim SEED` does that.
+#![allow(clippy::disallowed_methods, reason = "the door of this binary: it reads which seeds to play")]
+#![allow(clippy::print_stdout, reason = "it shows what happened in a seed")]
+
+mod agenda;
+mod audit;
+mod chance;
+mod chaos;
+mod client;
+mod daemon;
+mod hands;
+mod log;
+mod play;
+mod profile;
+mod store;
+mod world;
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::env;
+use std::panic::catch_unwind;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many seeds the suite plays: as many as a minute holds.
+const SEEDS: u64 = if cfg!(debug_assertions) { 500 } else { 20_000 };
+
+/// How many of the last lines are shown when a seed fails among many.
+const LAST_LINES: usize = 80;
+
+#[test]
+fn whatever_breaks_nothing_is_lost_and_nothing_runs_twice() {
+    if let Some(seed) = number("STEADFAST_SEED") {
+        return one(seed);
+    }
+    many(number("STEADFAST_SIM_SEEDS").unwrap_or(SEEDS));
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+/// Plays one seed and prints what happened.
+fn one(seed: u64) {
+    let failed = failure(seed);
+    for line in log::take() {
+        println!("{line}");
+    }
+    if let Some(why) = failed {
+        panic!("seed {seed}: {why}");
+    }
+}
+
+/// Plays a seed with a log; returns why it fails, if it does.
+fn failure(seed: u64) -> Option<String> {
+    log::keep(true);
+    let why = catch_unwind(|| play::play(seed)).err()?;
+    Some(text_of(&*why))
+}
+
+fn text_of(why: &(dyn Any + Send)) -> String {
+    let text = why.downcast_ref::<String>().cloned();
+    text.or_else(|| why.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}
+
+/// How many of the seeds failed, and the first of each kind: its message, and how often it came.
+type Failures = BTreeMap<String, (u64, u64)>;
+
+/// Plays seeds 1, 2, 3 … on every core; shows the ways in which they fail, and the first failing one in full.
+fn many(seeds: u64) {
+    let next = AtomicU64::new(1);
+    let failures = Mutex::new(Failures::new());
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let tried = std::thread::scope(|scope| {
+        let play_some = || {
+            let mut tried = play::Tried::default();
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed > seeds {
+                    return tried;
+                }
+                match catch_unwind(|| play::play(seed)) {
+                    Ok(of_seed) => add(&mut tried, of_seed),
+                    Err(why) => note_failure(&failures, seed, &text_of(&*why)),
+                }
+            }
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
+        let mut all = play::Tried::default();
+        for thread in threads {
+            add(&mut all, thread.join().expect("a failed seed is caught"));
+        }
+        all
+    });
+    std::panic::set_hook(hook);
+    show(&failures.into_inner().expect("nobody panics while noting"));
+    println!(
+        "{seeds} seeds, {} events, {} lives of a daemon, runs closed: {:?}",
+        tried.events, tried.lives, tried.closed
+    );
+    every_ending_was_tried(seeds, &tried.closed);
+}
+
+fn note_failure(failures: &Mutex<Failures>, seed: u64, why: &str) {
+    // Numbers differ from seed to seed; what is left is the kind.
+    let kind: String = why.chars().filter(|letter| !letter.is_ascii_digit()).take(70).collect();
+    let mut failures = failures.lock().expect("nobody panics while noting");
+    let (first, times) = failures.entry(kind).or_insert((seed, 0));
+    (*first, *times) = (seed.min(*first), *times + 1);
+}
+
+/// Shows what failed, if anything did: the kinds, then the first seed with its last lines.
+fn show(failures: &Failures) {
+    let Some(first) = failures.values().map(|(seed, _)| *seed).min() else { return };
+    let why = failure(first).unwrap_or_else(|| "it does not fail when it is played again".to_owned());
+    let lines = log::take();
+    for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+        println!("{line}");
+    }
+    for (kind, (seed, times)) in failures {
+        println!("{times} seeds, the first is {seed}: {kind}");
+    }
+    panic!("seed {first}: {why}\nhelp: play it again with `cargo xtask sim {first}`");
+}
+
+fn add(all: &mut play::Tried, more: play::Tried) {
+    all.events += more.events;
+    all.lives += more.lives;
+    for (ending, count) in more.closed {
+        *all.closed.entry(ending).or_default() += count;
+    }
+}
+
+/// A simulator that no longer reaches what it is to check would pass for ever.
+fn every_ending_was_tried(seeds: u64, closed: &BTreeMap<&'static str, u64>) {
+    if seeds < 500 {
+        return;
+    }
+    for ending in ["succeeded", "gave-up", "stopped", "cancelled", "skipped", "quarantined"] {
+        assert!(closed.contains_key(ending), "no run of {seeds} seeds was closed as {ending}");
+    }
+}

@@ -8,10 +8,10 @@ use crate::tools::{DENY, NEXTEST};
 use crate::{deny, examples, library, sim};
 
 /// Whether `steadfast demo` exists. The step shows itself as skipped until then.
-const DEMO_EXISTS: bool = false;
+const DEMO_EXISTS: bool = true;
 
 /// Whether the simulator holds a test. The step shows itself as skipped until then.
-const SIMULATOR_EXISTS: bool = false;
+const SIMULATOR_EXISTS: bool = true;
 
 /// Runs the steps, the cheap and telling ones first.
 ///

@@ -151,6 +151,13 @@ pub struct RuleRef {
 }
 
 impl Because {
+    /// Takes over where the rule is written, if both speak of the same rule.
+    pub(crate) fn take_place_of(&mut self, other: &Self) {
+        if let (Some(rule), Some(theirs)) = (&mut self.rule, &other.rule) {
+            rule.origin.clone_from(&theirs.origin);
+        }
+    }
+
     pub(crate) const fn of(cause: Cause) -> Self {
         Self { cause, class: None, rule: None, account: None, delay: None }
     }

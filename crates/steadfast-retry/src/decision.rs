@@ -41,6 +41,27 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Says whether two decisions are the same, wherever their rules are written: a line added above a rule moves it and
+    /// changes nothing.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        if self == other {
+            return true;
+        }
+        let mut moved = self.clone();
+        moved.because_mut().take_place_of(other.because());
+        moved == *other
+    }
+
+    const fn because_mut(&mut self) -> &mut Because {
+        match self {
+            Self::Attempt { because, .. }
+            | Self::Wait { because, .. }
+            | Self::Cut { because }
+            | Self::Finish { because, .. } => because,
+        }
+    }
+
     /// Returns the reason.
     #[must_use]
     pub const fn because(&self) -> &Because {

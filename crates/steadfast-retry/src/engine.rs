@@ -176,7 +176,7 @@ impl RunState {
         recorded: &Decision,
     ) -> Result<Option<Decision>, OutOfOrder> {
         let today = self.step(policy, event)?;
-        if today == *recorded {
+        if today.is_like(recorded) {
             return Ok(None);
         }
         self.follow(recorded, event);

@@ -62,6 +62,8 @@ impl Ended {
 pub(super) enum Event {
     /// It runs.
     Started(u32),
+    /// It has run for a while.
+    Lasts,
     /// It says something of itself.
     Said(Notice),
     /// Somebody wants it to end.
@@ -72,6 +74,8 @@ pub(super) enum Event {
 
 /// How long output is waited for after the last process of a child has gone.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// After how long a child is worth a word of its own; most are over before.
+const WORTH_A_WORD: Duration = Duration::from_millis(200);
 /// How often processes are killed again that do not go.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -84,6 +88,7 @@ pub(super) struct Child<'a> {
     ended: Option<(Wait, process::Usage, Boottime)>,
     act: Option<Act>,
     ladder: Option<Ladder>,
+    word: Boottime,
     again: Boottime,
     /// Until when output is waited for.
     patience: Boottime,
@@ -116,7 +121,12 @@ pub(super) fn watch(
                 }
             }
         }
-        child.tick(Boottime::now(), lookout);
+        let now = Boottime::now();
+        child.tick(now, lookout);
+        if now >= child.word {
+            child.word = Boottime::NEVER;
+            told(Event::Lasts, &mut child);
+        }
     }
     child.wiring.cut(lookout);
     told(Event::Over, &mut child);
@@ -146,8 +156,8 @@ impl<'a> Child<'a> {
             Err(error) => return Ok(Err(program::explain(&error, name, order.folder))),
         };
         let never = Boottime::NEVER;
-        let (ended, act, ladder) = (None, None, None);
-        Ok(Ok(Self { order, leader, began, wiring, ended, act, ladder, again: never, patience: never }))
+        let (ended, act, ladder, word) = (None, None, None, began.after(WORTH_A_WORD));
+        Ok(Ok(Self { order, leader, began, wiring, ended, act, ladder, word, again: never, patience: never }))
     }
 
     /// Says whether the last line on the terminal has no end yet.
@@ -248,7 +258,7 @@ impl<'a> Child<'a> {
     fn due(&self) -> Boottime {
         let limit = if self.ended.is_none() && self.ladder.is_none() { self.limit() } else { Boottime::NEVER };
         let ladder = self.ladder.as_ref().map_or(Boottime::NEVER, Ladder::due);
-        limit.min(ladder).min(self.again).min(self.patience)
+        limit.min(ladder).min(self.word).min(self.again).min(self.patience)
     }
 
     fn is_over(&self) -> bool {

@@ -22,9 +22,11 @@ use crate::cli::failure::Failure;
 use crate::cli::surroundings::Surroundings;
 use crate::clock::{self, Clock};
 use crate::evidence::{self, Evidence, Fact, Intent, Progress, Verdict, classify};
-use crate::exec::{Act, Said, Status};
+use crate::exec::{Act, Notice, Said, Status};
 use crate::ids::{Piece, SpanId, Token};
+use crate::journal::End;
 use crate::launch::StopLadder;
+use crate::state::StateDir;
 use crate::sys::poll::Taken;
 use crate::sys::process;
 use crate::sys::time::Boottime;
@@ -64,6 +66,7 @@ impl<'a> Driver<'a> {
         plan: &'a Plan,
         console: &'a mut Console,
         surroundings: &'a Surroundings,
+        state: Option<StateDir>,
     ) -> Result<Self, Failure> {
         let own =
             |error: std::io::Error| Failure::new(Exit::OWN_TROUBLE, format_args!("the run cannot begin: {error}"));
@@ -73,11 +76,22 @@ impl<'a> Driver<'a> {
         let program = program.to_string_lossy();
         let name = what.name.clone().unwrap_or_else(|| program.rsplit('/').next().unwrap_or(&program).to_owned());
         let environment = Environment::of(surroundings);
-        let recorder = Recorder::none(environment.trace);
-        let token = Token(u128::from(clock::random_bits()));
-        let post = surroundings
-            .variable("XDG_RUNTIME_DIR")
-            .and_then(|folder| Post::open(&std::path::Path::new(folder).join(format!("steadfast-run-{token}"))));
+        let mut recorder = match state.filter(|_| !what.ephemeral) {
+            Some(state) => {
+                let command: Vec<String> =
+                    what.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+                Recorder::open(state, &name, &command, plan, &environment, surroundings)
+            }
+            None => Recorder::none(environment.trace),
+        };
+        let narrator = Narrator::new(what.quiet);
+        if let Some(trouble) = recorder.take_trouble() {
+            narrator.say(format_args!("this run is not recorded: {trouble}"), console);
+        }
+        let token = mark().token;
+        let passing = surroundings.variable("XDG_RUNTIME_DIR").map(std::path::Path::new);
+        let folder = recorder.folder().or_else(|| Some(passing?.join(format!("steadfast-run-{token}"))));
+        let post = folder.and_then(|folder| Post::open(&folder));
         if let Some(post) = &post {
             lookout.watch_mail(post).map_err(own)?;
         }
@@ -91,7 +105,7 @@ impl<'a> Driver<'a> {
             lookout,
             clock: Clock::unkept(),
             recorder,
-            narrator: Narrator::new(what.quiet),
+            narrator,
             post,
             stop: StopLadder { leader: what.grace, ..StopLadder::default() },
             asked: None,
@@ -105,17 +119,20 @@ impl<'a> Driver<'a> {
         let policy = std::sync::Arc::clone(&self.plan.policy);
         let mut run = RunState::new();
         let mut event = Event::Due { at: self.clock.moment() };
-        let (mut told, mut last, mut began) = (None, None, None);
+        let (mut told, mut last, mut began, mut end) = (None, None, None, None);
         let over = loop {
             let decision = step(&mut run, &policy, &event);
+            let start = mark();
+            let begins = matches!(decision, Decision::Attempt { .. }).then_some(start);
+            self.recorder.stepped(&event, &decision, begins, end.take());
             if let Some(told) = told.take().filter(|_| !self.is_unread) {
                 self.tell(&told, &decision, &run, began);
             }
             match decision {
                 Decision::Attempt { number, limit, because: _ } => {
                     began.get_or_insert(self.clock.moment());
-                    let judged = self.attempt(&mut run, &policy, number, limit)?;
-                    let Judged { ended, evidence: _, verdict, said } = judged;
+                    let judged = self.attempt(&mut run, &policy, number, limit, start)?;
+                    let Judged { ended, evidence, verdict, said } = judged;
                     told = Some(Told::of(number, ended.usage.took, &ended.status, &verdict));
                     event = Event::Ended {
                         at: self.clock.moment(),
@@ -124,6 +141,7 @@ impl<'a> Driver<'a> {
                         dice: Dice::thrown(clock::random_bits()),
                     };
                     self.last_class = verdict.class.as_ref().map(ToString::to_string);
+                    end = Some(End { evidence, verdict, usage: ended.usage, mark: None });
                     last = Some(Last { status: ended.status, act: ended.act });
                 }
                 Decision::Wait { until, because: _ } => {
@@ -136,6 +154,12 @@ impl<'a> Driver<'a> {
             }
         };
         self.after_run(&over, run.last_attempt())?;
+        self.recorder.closed(self.clock.moment(), over.ending);
+        if let Some(trouble) = self.recorder.take_trouble() {
+            self.narrator.say(format_args!("the record of this run is incomplete: {trouble}"), self.console);
+        } else if let Some(number) = self.recorder.run().filter(|_| over.ending.is_failure()) {
+            self.narrator.say(format_args!("recorded as run {number}; see: steadfast why {number}"), self.console);
+        }
         Ok(over)
     }
 
@@ -153,18 +177,21 @@ impl<'a> Driver<'a> {
         policy: &Policy,
         number: AttemptNo,
         limit: Option<Duration>,
+        mark: Mark,
     ) -> Result<Judged, Failure> {
-        let mark = mark();
         let argv = c_strings(self.what.command.iter().map(|word| word.as_os_str()))?;
         let variables = self.attempt_variables(run, policy, number, limit, mark);
         let lead = if self.what.ephemeral { Lead::Ours } else { Lead::Through };
-        let ended = self.watch(&argv, variables, limit, lead, Piece::Attempt(number), |at| {
-            step(run, policy, &Event::CancelAsked { at });
-        })?;
-        if ended.is_unread && !run.is_cut() {
+        let mut cut = |at: Moment, recorder: &mut Recorder| {
+            let event = Event::CancelAsked { at };
+            let decision = step(run, policy, &event);
+            recorder.stepped(&event, &decision, None, None);
+        };
+        let ended = self.watch(&argv, variables, limit, lead, Piece::Attempt(number), &mut cut)?;
+        if ended.is_unread && self.asked.is_none() {
             // Nobody reads the output any more: the next attempt would write it for nobody as well.
             self.is_unread = true;
-            step(run, policy, &Event::CancelAsked { at: self.clock.moment() });
+            cut(self.clock.moment(), &mut self.recorder);
         }
         let said = self.post.as_mut().map(Post::take_said).unwrap_or_default();
         let evidence = self.evidence(&ended, &said, run.is_cut(), policy, limit);
@@ -180,7 +207,7 @@ impl<'a> Driver<'a> {
         limit: Option<Duration>,
         lead: Lead,
         piece: Piece,
-        mut cut: impl FnMut(Moment),
+        cut: &mut dyn FnMut(Moment, &mut Recorder),
     ) -> Result<Ended, Failure> {
         let env = self.environment.with(variables);
         let order = Order {
@@ -196,6 +223,7 @@ impl<'a> Driver<'a> {
             post: self.post.as_mut(),
         };
         let (clock, narrator, console, asked) = (&self.clock, &self.narrator, &mut *self.console, &mut self.asked);
+        let recorder = &mut self.recorder;
         let mut is_cut = false;
         let ended = child::watch(order, &self.plan.classes, &mut self.lookout, |event, child| match event {
             child::Event::Asked(taken) => {
@@ -204,12 +232,15 @@ impl<'a> Driver<'a> {
                 narrator.say(stopping(taken, is_cut), console);
                 if !is_cut {
                     is_cut = true;
-                    cut(clock.moment());
+                    cut(clock.moment(), recorder);
                 }
                 child.ask(taken);
             }
             child::Event::Over => narrator.clear_line(child.is_mid_line(), console),
-            child::Event::Started(_) | child::Event::Said(_) => {}
+            child::Event::Started(pid) => recorder.started(clock.moment(), piece, pid),
+            child::Event::Lasts => recorder.catch_up(),
+            child::Event::Said(Notice::Told(word)) => recorder.told(clock.moment(), piece, word),
+            child::Event::Said(_) => {}
         });
         ended.map_err(|error| Failure::new(Exit::OWN_TROUBLE, format_args!("the command cannot be watched: {error}")))
     }

@@ -75,6 +75,7 @@ impl Driver<'_> {
         if let Some(run) = self.recorder.run() {
             variables.push(("STEADFAST_RUN", run.to_string()));
         }
+        variables.extend(self.recorder.run_id().map(|run| ("STEADFAST_RUN_ID", run)));
         variables
     }
 

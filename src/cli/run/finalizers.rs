@@ -1,17 +1,19 @@
 //! What follows an attempt or the run: through the same engine as the attempts themselves.
 
 use steadfast_retry::{
-    AttemptNo, Class, Decision, Delay, Dice, Event, Failure as Failed, Finalizer, On, Outcome, Policy, RunState,
+    AttemptNo, Class, Decision, Delay, Dice, Event, Failure as Failed, Finalizer, Moment, On, Outcome, Policy, RunState,
 };
 
 use super::drive::{Driver, c_strings, mark, step};
 use super::ending::Over;
+use super::recorder::{Mark, Recorder};
 use super::wiring::Lead;
 use crate::cli::failure::Failure;
 use crate::clock;
 use crate::exec::Status;
 use crate::ids::Piece;
 use crate::job::Values;
+use crate::journal::FinalizerResult;
 
 impl Driver<'_> {
     /// Runs what follows a failed attempt; the next one waits for it.
@@ -56,15 +58,21 @@ impl Driver<'_> {
                 Decision::Attempt { number, limit, .. } => {
                     let tried = u16::try_from(number.get()).unwrap_or(u16::MAX);
                     let piece = Piece::Finalizer { after, index, tried };
-                    let variables = self.finalizer_variables(after, index, tried, ending, last);
-                    let ended = self.watch(&argv, variables, limit, Lead::ToTalk, piece, |at| {
+                    let mark = mark();
+                    self.recorder.finalizer_began(self.clock.moment(), piece, mark.token);
+                    let variables = self.finalizer_variables(mark, after, index, tried, ending, last);
+                    let mut cut = |at: Moment, _: &mut Recorder| {
                         step(&mut run, &policy, &Event::CancelAsked { at });
-                    })?;
-                    sentence = in_words(&ended.status);
-                    let outcome = match ended.status {
-                        Status::Exited { code: 0 } if ended.act.is_none() => Outcome::Succeeded,
-                        _ => Outcome::Failed(Failed::of(Class::ERROR)),
                     };
+                    let ended = self.watch(&argv, variables, limit, Lead::ToTalk, piece, &mut cut)?;
+                    sentence = in_words(&ended.status);
+                    let (outcome, result) = match ended.status {
+                        Status::Exited { code: 0 } if ended.act.is_none() => {
+                            (Outcome::Succeeded, FinalizerResult::Done)
+                        }
+                        _ => (Outcome::Failed(Failed::of(Class::ERROR)), FinalizerResult::Failed),
+                    };
+                    self.recorder.finalizer_ended(self.clock.moment(), piece, result, sentence.clone());
                     let (at, dice) = (self.clock.moment(), Dice::thrown(clock::random_bits()));
                     event = Event::Ended { at, outcome, progress: None, dice };
                 }
@@ -102,6 +110,7 @@ impl Driver<'_> {
 
     fn finalizer_variables(
         &self,
+        mark: Mark,
         after: Option<AttemptNo>,
         index: u16,
         tried: u16,
@@ -109,11 +118,12 @@ impl Driver<'_> {
         last: Option<AttemptNo>,
     ) -> Vec<(&'static str, String)> {
         let place = after.map_or_else(|| "end".to_owned(), |number| number.to_string());
-        let mut variables = self.common_variables(mark());
+        let run = self.recorder.run_id().unwrap_or_else(|| self.recorder.trace.to_string());
+        let mut variables = self.common_variables(mark);
         variables.extend([
             ("STEADFAST_ENDING", ending.to_owned()),
             ("STEADFAST_CLASS", self.last_class.clone().unwrap_or_default()),
-            ("STEADFAST_IDEMPOTENCY_KEY", format!("{}-{place}-{index}", self.recorder.trace)),
+            ("STEADFAST_IDEMPOTENCY_KEY", format!("{run}-{place}-{index}")),
             ("STEADFAST_TRY", tried.to_string()),
         ]);
         variables.extend(last.map(|last| ("STEADFAST_ATTEMPT", last.to_string())));

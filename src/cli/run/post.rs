@@ -32,16 +32,13 @@ impl Post {
 
     /// Takes what has come.
     pub(super) fn read(&mut self) -> Vec<Notice> {
-        let now = Boottime::now();
-        let mut notices = self.mailbox.read(&mut self.said, now);
-        notices.extend(self.mailbox.take_rest());
-        notices
+        self.mailbox.read(&mut self.said, Boottime::now())
     }
 
     /// Takes what the program has said of itself since the last time.
     pub(super) fn take_said(&mut self) -> Said {
         // What came in the last instant counts as well.
-        let _ = self.read();
+        let _ = (self.read(), self.mailbox.take_rest());
         std::mem::take(&mut self.said)
     }
 }

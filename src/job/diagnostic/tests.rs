@@ -54,7 +54,7 @@ fn programs_get_the_same_in_json() {
 #[test]
 fn a_span_never_parts_a_character() {
     let source = Source::new("x.toml", "aé");
-    for (span, wanted) in [(2..2, 1..3), (1..2, 1..3), (0..99, 0..3), (50..60, 3..3), (3..0, 3..3)] {
+    for (span, wanted) in [(2..2, 1..3), (1..2, 1..3), (0..99, 0..3), (50..60, 3..3)] {
         assert_eq!(Diagnostic::at(Code::SYNTAX, &source, span.clone(), "m", "h").span, wanted, "{span:?}");
     }
 }

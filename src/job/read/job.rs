@@ -1,6 +1,5 @@
 //! Making a job of its table.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,17 +7,15 @@ use std::sync::Arc;
 use steadfast_retry::Policy;
 use steadfast_retry::table::{Located, PolicyTable, Resolved, Site, Source};
 
-use super::placeholder;
 use super::resolve::Resolver;
 use super::words::short;
-use crate::job::expand::variable;
 use crate::job::nearest::nearest;
-use crate::job::table::forms::{Cell, ParameterForm, Span};
-use crate::job::table::{CommandTable, JobTable, LimitsTable, ScheduleTable, StopTable};
-use crate::job::{
-    Action, After, Code, Command, Definition, Diagnostic, Job, Matrix, Overlap, Parameter, Program, ResourceLimits,
-    ScheduleText, StopLadder, Succeeds, Values,
-};
+use crate::job::table::forms::Span;
+use crate::job::table::{JobTable, ScheduleTable};
+use crate::job::{Action, After, Code, Definition, Diagnostic, Job, Matrix, Overlap, ScheduleText, Succeeds, Values};
+
+mod command;
+mod values;
 
 /// Where something was taken out of a table because it was mistaken, so that nobody complains that it is missing.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +46,7 @@ impl Maker<'_, '_> {
             env: self.env(table, &known),
             workdir: self.workdir(table, &known),
             limits: table.kernel.as_ref().map(|limits| self.limits(limits)).unwrap_or_default(),
-            stop: table.stop.as_ref().map(ladder).unwrap_or_default(),
+            stop: table.stop.as_ref().map(command::ladder).unwrap_or_default(),
             leftovers: table.leftovers.unwrap_or_default(),
             matrix,
             parameters,
@@ -78,105 +75,6 @@ impl Maker<'_, '_> {
     fn tell_missing(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         if !self.wounded.spans.contains(span) {
             self.tell(code, span, message, help);
-        }
-    }
-
-    /// The text of a plain value: its own, or what was written.
-    fn text(&self, cell: &Located<Cell>) -> String {
-        match &cell.value {
-            Cell::Text(text) => text.clone(),
-            Cell::AsWritten => self.source.text().get(cell.span.clone()).unwrap_or_default().to_owned(),
-        }
-    }
-
-    fn command(&mut self, table: &JobTable, known: &[&str]) -> Command {
-        let Some(Located { value: command, span }) = &table.command else {
-            if !self.wounded.torn {
-                let message = format!("the job `{}` does nothing", self.name.value);
-                let help = format!("add `[job.{}.command]` with run = [\"program\", \"argument\"]", self.name.value);
-                self.tell(Code::NO_ACTION, &self.name.span.clone(), message, help);
-            }
-            return Command::new(Program::Argv(Vec::new()));
-        };
-        let mut made = Command::new(self.program(command, span, known));
-        if let Some(output) = command.output {
-            made.output = output;
-        }
-        if let Some(cap) = &command.output_cap {
-            if cap.value.0 < 4096 {
-                self.tell(
-                    Code::OUT_OF_RANGE,
-                    &cap.span,
-                    "less than 4 KiB of output would say nothing",
-                    "write \"64KiB\" or more",
-                );
-            }
-            made.output_cap_bytes = cap.value.0;
-        }
-        if let Some(success) = &command.success {
-            made.success = success.clone();
-        }
-        made
-    }
-
-    fn program(&mut self, command: &CommandTable, span: &Range<usize>, known: &[&str]) -> Program {
-        match (&command.run, &command.shell) {
-            (Some(run), None) => {
-                let argv: Vec<String> = run.value.0.iter().map(|argument| argument.value.clone()).collect();
-                if argv.first().is_none_or(|program| program.trim().is_empty()) {
-                    self.tell_missing(
-                        Code::NO_PROGRAM,
-                        &run.span,
-                        "`run` names no program",
-                        "write the program first, such as run = [\"python3\", \"train.py\"]",
-                    );
-                }
-                for argument in &run.value.0 {
-                    self.placeholders(&argument.span, &argument.value, known);
-                }
-                Program::Argv(argv)
-            }
-            (None, Some(shell)) => {
-                if shell.value.trim().is_empty() {
-                    self.tell(
-                        Code::NO_PROGRAM,
-                        &shell.span,
-                        "`shell` holds no command",
-                        "write a line for the shell, or use `run`",
-                    );
-                }
-                self.no_zero(&shell.span, &shell.value);
-                placeholder::in_shell(self.source, &shell.span, &shell.value, known, &mut self.resolver.diagnostics);
-                Program::Shell(shell.value.clone())
-            }
-            (Some(run), Some(shell)) => {
-                let (one, other) = if run.span.start < shell.span.start {
-                    (run.span.clone(), &shell.span)
-                } else {
-                    (shell.span.clone(), &run.span)
-                };
-                self.tell(Code::TWO_PROGRAMS, other, "a command has either `run` or `shell`", "keep one of them");
-                let both = self.resolver.diagnostics.pop();
-                self.resolver.diagnostics.extend(both.map(|told| told.also(self.source, &one, "the other one")));
-                Program::Argv(Vec::new())
-            }
-            (None, None) => {
-                let help = "add run = [\"program\", \"argument\"], or shell = \"a line for the shell\"";
-                self.tell_missing(Code::NO_PROGRAM, span, "the command says nothing to run", help);
-                Program::Argv(Vec::new())
-            }
-        }
-    }
-
-    fn placeholders(&mut self, span: &Range<usize>, text: &str, known: &[&str]) {
-        self.no_zero(span, text);
-        placeholder::in_text(self.source, span, text, known, &mut self.resolver.diagnostics);
-    }
-
-    /// Refuses the byte that the system takes for the end of a text.
-    fn no_zero(&mut self, span: &Range<usize>, text: &str) {
-        if text.contains('\0') {
-            self.tell(Code::ENVIRONMENT, span, "a zero byte cannot be passed to a program", "take `\\u0000` out");
         }
     }
 
@@ -236,75 +134,6 @@ impl Maker<'_, '_> {
             self.tell(Code::UNKNOWN_POLICY, &written.span, message, help);
         }
         (Arc::default(), Arc::default())
-    }
-
-    fn env(&mut self, table: &JobTable, known: &[&str]) -> BTreeMap<String, String> {
-        let mut env = BTreeMap::new();
-        for (name, value) in &table.env.0 {
-            if name.value.is_empty() || name.value.contains(['=', '\0']) {
-                let message = format!("`{}` is no name for a variable", short(&name.value));
-                self.tell(
-                    Code::ENVIRONMENT,
-                    &name.span,
-                    message,
-                    "names hold neither `=` nor a zero byte, and are not empty",
-                );
-            } else if name.value.starts_with("STEADFAST_") {
-                let message = format!("`{}` belongs to steadfast, which sets it itself", short(&name.value));
-                self.tell(Code::ENVIRONMENT, &name.span, message, "use another name");
-            }
-            let text = self.text(value);
-            self.placeholders(&value.span, &text, known);
-            env.insert(name.value.clone(), text);
-        }
-        env
-    }
-
-    fn workdir(&mut self, table: &JobTable, known: &[&str]) -> std::path::PathBuf {
-        let Some(workdir) = &table.workdir else { return self.folder.to_owned() };
-        if workdir.value.is_empty() {
-            self.tell(Code::ENVIRONMENT, &workdir.span, "`workdir` is empty", "leave it out for the file's own folder");
-        }
-        self.placeholders(&workdir.span, &workdir.value, known);
-        self.folder.join(&workdir.value)
-    }
-
-    fn limits(&mut self, table: &LimitsTable) -> ResourceLimits {
-        let mut some = |written: &Option<Located<u64>>, key: &str| {
-            let written = written.as_ref()?;
-            if written.value == 0 {
-                self.tell(
-                    Code::OUT_OF_RANGE,
-                    &written.span,
-                    format!("with `{key}` at 0 nothing could run"),
-                    "write at least 1",
-                );
-            }
-            Some(written.value)
-        };
-        let bytes = |written: &Option<Located<crate::job::table::forms::Size>>| {
-            written.as_ref().map(|written| Located::new(written.value.0, written.span.clone()))
-        };
-        let limits = ResourceLimits {
-            memory_bytes: some(&bytes(&table.memory), "memory"),
-            processes: some(&table.processes, "processes"),
-            address_space_bytes: some(&bytes(&table.address_space), "address-space"),
-            open_files: some(&table.open_files, "open-files"),
-            core_bytes: bytes(&table.core_size).map(|size| size.value),
-            file_bytes: bytes(&table.file_size).map(|size| size.value),
-            cpu_seconds: table.cpu_time.as_ref().map(|time| time.value.0.as_secs()),
-        };
-        if let Some(time) =
-            table.cpu_time.as_ref().filter(|time| time.value.0.as_secs() == 0 || time.value.0.subsec_nanos() > 0)
-        {
-            self.tell(
-                Code::OUT_OF_RANGE,
-                &time.span,
-                "`cpu-time` counts whole seconds, at least one",
-                "write for example \"90s\"",
-            );
-        }
-        limits
     }
 
     fn schedule(&mut self, written: &Located<ScheduleTable>) -> ScheduleText {
@@ -407,109 +236,6 @@ impl Maker<'_, '_> {
         Some(After { jobs, mode: written.value.mode })
     }
 
-    fn matrix(&mut self, table: &JobTable) -> Matrix {
-        let Some(written) = &table.matrix else { return Matrix::default() };
-        let mut matrix = Matrix::default();
-        for (key, values) in &written.value.0 {
-            self.value_name(key, "matrix key");
-            if values.value.is_empty() {
-                self.tell_missing(
-                    Code::MATRIX,
-                    &values.span,
-                    format!("`{}` has no values", short(&key.value)),
-                    "write at least one, or take the key out",
-                );
-                continue;
-            }
-            let mut texts: Vec<String> = Vec::new();
-            for cell in &values.value {
-                let text = self.text(cell);
-                self.no_zero(&cell.span, &text);
-                if texts.contains(&text) {
-                    let message = format!("`{}` stands here twice, which would run the same point twice", short(&text));
-                    self.tell(Code::MATRIX, &cell.span, message, "take one of them out");
-                }
-                texts.push(text);
-            }
-            matrix.axes.push((key.value.clone(), texts));
-        }
-        if written.value.0.is_empty() {
-            self.tell_missing(
-                Code::MATRIX,
-                &written.span,
-                "the matrix has no keys",
-                "add one, such as seed = [1, 2, 3], or leave it out",
-            );
-        }
-        if matrix.len() > Matrix::MOST_POINTS {
-            let message = format!("the matrix has more than {} points", Matrix::MOST_POINTS);
-            self.tell(Code::MATRIX, &written.span, message, "take values out, or make several jobs of it");
-            return Matrix::default();
-        }
-        matrix
-    }
-
-    fn parameters(&mut self, table: &JobTable, matrix: &Matrix) -> BTreeMap<String, Parameter> {
-        let mut variables: BTreeMap<String, String> =
-            matrix.axes.iter().map(|(key, _)| (variable(key), key.clone())).collect();
-        let mut parameters = BTreeMap::new();
-        for (name, form) in &table.parameters.0 {
-            self.value_name(name, "parameter");
-            if let Some(other) = variables.insert(variable(&name.value), name.value.clone()) {
-                let message = format!(
-                    "`{}` and `{}` would be the same variable, {}",
-                    short(&name.value),
-                    short(&other),
-                    short(&variable(&name.value))
-                );
-                self.tell(Code::PARAMETER, &name.span, message, "rename one of them");
-            }
-            let parameter = self.parameter(table, name, form);
-            parameters.insert(name.value.clone(), parameter);
-        }
-        parameters
-    }
-
-    fn parameter(&mut self, job: &JobTable, name: &Located<String>, form: &Located<ParameterForm>) -> Parameter {
-        let table = match &form.value {
-            ParameterForm::Default(cell) => {
-                let default = Some(self.text(&Located::new(cell.clone(), form.span.clone())));
-                return Parameter { default, ..Parameter::default() };
-            }
-            ParameterForm::Table(table) => table,
-        };
-        let default = table.default.as_ref().map(|cell| self.text(cell));
-        let required = table.required.as_ref().is_some_and(|required| required.value);
-        if let Some(written) = table.required.as_ref().filter(|written| written.value) {
-            let name = short(&name.value);
-            if default.is_some() {
-                let message = format!("`{name}` is required and has a default, which would never be used");
-                self.tell(Code::PARAMETER, &written.span, message, "keep one of the two");
-            } else if let Some(by) =
-                [("schedule", job.schedule.is_some()), ("after", job.after.is_some())].iter().find(|by| by.1)
-            {
-                let message =
-                    format!("`{name}` is required, and nobody is there to give it when `{}` starts the job", by.0);
-                self.tell(Code::PARAMETER, &written.span, message, "give it a `default`");
-            }
-        }
-        Parameter { default, required, help: table.help.clone() }
-    }
-
-    /// Checks the name of a parameter or matrix key.
-    fn value_name(&mut self, name: &Located<String>, kind: &str) {
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        let begins = name.value.starts_with(|c: char| c.is_ascii_alphabetic());
-        if !begins || name.value.len() > 64 || !name.value.chars().all(fits) {
-            let message = format!("`{}` is no name for a {kind}", short(&name.value));
-            let help = "names are letters, digits, `-` and `_`, begin with a letter and have at most 64 bytes";
-            self.tell(Code::BAD_NAME, &name.span, message, help);
-        } else if Values::BUILTINS.contains(&name.value.as_str()) {
-            let message = format!("steadfast itself gives `{{{}}}` a value", name.value);
-            self.tell(Code::PARAMETER, &name.span, message, "use another name");
-        }
-    }
-
     fn succeeds(&mut self, table: &JobTable, matrix: &Matrix) -> Succeeds {
         let Some(written) = &table.succeeds else { return Succeeds::default() };
         let points = matrix.len();
@@ -534,16 +260,5 @@ impl Maker<'_, '_> {
             );
         }
         written.value.0
-    }
-}
-
-fn ladder(table: &StopTable) -> StopLadder {
-    let default = StopLadder::default();
-    let or = |written: Option<Span>, default| written.map_or(default, |span| span.0);
-    StopLadder {
-        ask: or(table.ask, default.ask),
-        leader: or(table.leader, default.leader),
-        all: or(table.all, default.all),
-        extend: or(table.extend, default.extend),
     }
 }

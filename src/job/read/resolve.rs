@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZoneDatabase;
 use serde::Deserialize;
-use steadfast_retry::table::{Located, PolicyError, PolicySet, PolicyTable, Resolved, Source};
-use steadfast_retry::{Class, Policy};
+use steadfast_retry::Class;
+use steadfast_retry::table::{Located, PolicyError, PolicySet, PolicyTable, Source};
 
 use super::decode::{Decoded, decode};
 use super::job::{Maker, Wounded};
@@ -18,8 +18,9 @@ use super::words::Context;
 use super::{bad_name, is_kebab_case};
 use crate::evidence::{ClassTable, Classes};
 use crate::ids::Digest;
+use crate::job::shipped::{self, Ready};
 use crate::job::table::{GroupTable, JobTable};
-use crate::job::{Code, Config, Diagnostic, File, Group, shipped};
+use crate::job::{Code, Config, Diagnostic, File, Group};
 
 /// Puts the tables of all files together, and gathers what is wrong.
 pub(super) struct Resolver<'z> {
@@ -27,7 +28,7 @@ pub(super) struct Resolver<'z> {
     /// Whether every file was understood. If not, a name that seems unknown may stand where nobody could read it.
     pub(super) whole: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
-    pub(super) policies: BTreeMap<String, (Arc<Resolved>, Arc<Policy>)>,
+    pub(super) policies: BTreeMap<String, Ready>,
     /// Policies that are declared and wrong: whoever names one has said nothing wrong.
     pub(super) broken_policies: Vec<String>,
     pub(super) groups: BTreeMap<String, Group>,
@@ -136,7 +137,7 @@ impl<'z> Resolver<'z> {
         let name = part.name.value.as_str();
         match part.kind {
             "job" => {
-                let (table, wounded) = self.decoded::<JobTable>(file.source, part);
+                let (table, wounded) = self.decoded::<JobTable>(file, part);
                 match table {
                     Some(table) if good => {
                         let folder = file.text.folder.as_path();
@@ -146,7 +147,7 @@ impl<'z> Resolver<'z> {
                 }
             }
             "policy" => {
-                let (table, wounded) = self.decoded::<PolicyTable>(file.source, part);
+                let (table, wounded) = self.decoded::<PolicyTable>(file, part);
                 let file_name = file.source.file().to_owned();
                 tables.wounds.extend(wounded.spans.into_iter().map(|span| (file_name.clone(), span)));
                 let kept = table.filter(|_| good).and_then(|table| {
@@ -157,30 +158,31 @@ impl<'z> Resolver<'z> {
                 }
             }
             "class" => {
-                let (table, _) = self.decoded::<ClassTable>(file.source, part);
+                let (table, _) = self.decoded::<ClassTable>(file, part);
                 // A class whose table is wrong is known all the same.
                 let empty = ClassTable { means: None, advice: None, kind: None, when: None };
                 if let Ok(class) = Class::new(name.to_owned()) {
                     tables.classes.push((class, table.filter(|_| good).unwrap_or(empty)));
                 }
             }
-            _ => self.group(file.source, part),
+            _ => self.group(file, part),
         }
     }
 
-    fn decoded<T: for<'de> Deserialize<'de>>(&mut self, source: &Source, part: &Part<'_>) -> (Option<T>, Wounded) {
+    fn decoded<T: for<'de> Deserialize<'de>>(&mut self, file: &Parsed<'_>, part: &Part<'_>) -> (Option<T>, Wounded) {
         if !part.sound {
             return (None, Wounded::default());
         }
         let context = Context { kind: part.kind, name: &part.name.value };
-        let Decoded { value, mistakes, wounds, torn } = decode::<T>(source, &context, &part.table);
+        let Decoded { value, mistakes, wounds, torn } = decode::<T>(file.source, &context, &part.table);
         self.diagnostics.extend(mistakes);
         // A file with a mistake of syntax may have lost the rest of the table.
-        (value, Wounded { spans: wounds, torn: torn || !self.whole })
+        (value, Wounded { spans: wounds, torn: torn || !file.whole })
     }
 
-    fn group(&mut self, source: &Source, part: &Part<'_>) {
-        let (table, wounded) = self.decoded::<GroupTable>(source, part);
+    fn group(&mut self, file: &Parsed<'_>, part: &Part<'_>) {
+        let source = file.source;
+        let (table, wounded) = self.decoded::<GroupTable>(file, part);
         let mut slots = 1;
         match table.and_then(|table| table.slots) {
             Some(written) => match u32::try_from(written.value) {
@@ -219,9 +221,19 @@ impl<'z> Resolver<'z> {
     }
 
     fn resolve_policies(&mut self, files: &[Parsed<'_>], mut set: PolicySet, wounds: &[(String, Range<usize>)]) {
-        set.stand_behind(shipped::policies().clone());
         let mut told: Vec<PolicyError> = Vec::new();
-        let names: Vec<String> = set.names().map(str::to_owned).collect();
+        if let Err(errors) = set.check_classes(&self.classes) {
+            told.extend(errors);
+        }
+        let mut names: Vec<String> = set.names().map(str::to_owned).collect();
+        if names.iter().any(|name| shipped::policies().table(name).is_some()) {
+            // One of the shipped policies is replaced, and others may extend it.
+            set.stand_behind(shipped::policies().clone());
+            names = set.names().map(str::to_owned).collect();
+        } else {
+            set.stand_behind(shipped::policies().clone());
+            self.policies.clone_from(shipped::resolved());
+        }
         for name in names {
             match set.resolve(&name) {
                 Ok(resolved) => {
@@ -233,9 +245,6 @@ impl<'z> Resolver<'z> {
                     told.extend(errors);
                 }
             }
-        }
-        if let Err(errors) = set.check_classes(&self.classes) {
-            told.extend(errors);
         }
         let mut seen: Vec<PolicyError> = Vec::new();
         let mut circles: Vec<Vec<String>> = Vec::new();
@@ -276,7 +285,7 @@ impl<'z> Resolver<'z> {
                 if !self.whole {
                     return;
                 }
-                (Code::NO_CLASS, "declare it as `[class.NAME]`, or see `steadfast explain class` for the known ones")
+                (Code::NO_CLASS, "declare it as `[class.NAME]`, or write the name of a known class")
             }
             text => (Code::POLICY, remedy(text)),
         };

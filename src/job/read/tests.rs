@@ -16,3 +16,10 @@ fn the_template_passes_its_own_check() {
     assert_eq!(config.jobs["hello"].definition.policy.name(), "hello");
     assert_eq!(config.jobs["hello"].definition.policy.limits().attempts.to_string(), "4");
 }
+
+#[test]
+fn nothing_at_all_gives_what_comes_along() {
+    let (config, default) = (Reader::new().read_texts(&[]).config.expect("nothing is wrong"), Config::default());
+    assert!(config.jobs.is_empty() && config.policies.contains_key("gpu-training"));
+    assert!(Config::difference(&config, &default).is_empty());
+}

@@ -52,8 +52,14 @@ macro_rules! form {
     };
 }
 
-fn names() -> Schema {
-    json_schema!({ "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true })
+fn names(description: &str) -> Schema {
+    json_schema!({
+        "description": description,
+        "type": "array",
+        "items": { "type": "string" },
+        "minItems": 1,
+        "uniqueItems": true,
+    })
 }
 
 form!(Cell, |_generator| json_schema!({ "type": ["string", "number", "boolean"] }));
@@ -70,19 +76,23 @@ form!(OverlapForm, |_generator| json_schema!({
         { "type": "string", "enum": ["skip", "replace", "allow"] },
         {
             "type": "object",
-            "properties": { "queue": { "type": "integer", "minimum": 1, "maximum": u32::MAX } },
+            "properties": { "queue": { "description": "How many starts may wait; beyond, they are dropped.", "type": "integer", "minimum": 1, "maximum": u32::MAX } },
             "required": ["queue"],
             "additionalProperties": false,
         },
     ],
 }));
-form!(AfterForm, |_generator| json_schema!({
-    "oneOf": [
-        names(),
-        { "type": "object", "properties": { "any": names() }, "required": ["any"], "additionalProperties": false },
-        { "type": "object", "properties": { "ended": names() }, "required": ["ended"], "additionalProperties": false },
-    ],
-}));
+form!(AfterForm, |_generator| {
+    let any = names("The jobs of which one success is enough.");
+    let ended = names("The jobs that must have ended, whatever the ending.");
+    json_schema!({
+        "oneOf": [
+            names("The jobs that must all have succeeded."),
+            { "type": "object", "properties": { "any": any }, "required": ["any"], "additionalProperties": false },
+            { "type": "object", "properties": { "ended": ended }, "required": ["ended"], "additionalProperties": false },
+        ],
+    })
+});
 form!(SucceedsForm, |_generator| json_schema!({
     "oneOf": [{ "type": "string", "enum": ["all", "any"] }, { "type": "integer", "minimum": 1 }],
 }));
@@ -91,7 +101,7 @@ form!(MissedForm, |_generator| json_schema!({
         { "type": "string", "enum": ["skip", "once"] },
         {
             "type": "object",
-            "properties": { "all": { "type": "integer", "minimum": 1, "maximum": 1000 } },
+            "properties": { "all": { "description": "How many of the newest missed due times are made up for.", "type": "integer", "minimum": 1, "maximum": 1000 } },
             "required": ["all"],
             "additionalProperties": false,
         },

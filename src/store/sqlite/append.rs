@@ -98,9 +98,9 @@ impl<'c> Pen<'c> {
     }
 
     fn open(&mut self, at: Moment, run: RunId, opening: &Opening, seq: i64) -> Result<(), StoreError> {
-        let insert = "INSERT INTO runs (id, job, definition, classes, point, sweep, sweep_size, lane, priority, key, origin, \
-                      retry_of, cause, opened_seq, opened_at, state) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 'queued')";
+        let insert = "INSERT INTO runs (id, job, definition, classes, point, sweep, sweep_size, sweep_need, lane, priority, \
+                      key, origin, retry_of, cause, opened_seq, opened_at, state) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 'queued')";
         let retry_of = match opening.trigger {
             Trigger::Retry { of } => Some(of),
             Trigger::Asked
@@ -118,6 +118,7 @@ impl<'c> Pen<'c> {
             opening.point,
             opening.sweep.map(|sweep| sweep.first),
             opening.sweep.map(|sweep| sweep.size),
+            opening.sweep.map(|sweep| sweep.needed),
             opening.lane,
             opening.priority,
             opening.key,
@@ -262,18 +263,18 @@ pub(super) fn remember(rows: &rusqlite::Connection, name: &str, value: &str) -> 
 }
 
 fn read_standing(rows: &rusqlite::Connection, run: RunId) -> Result<Option<Standing>, StoreError> {
-    let select = "SELECT job, lane, priority, point, sweep, sweep_size, state, held, attempts, ending, class, due_at \
+    let select = "SELECT job, lane, priority, point, sweep, sweep_size, state, held, attempts, ending, class, due_at, sweep_need \
                   FROM runs WHERE id = ?1";
     let row = rows.prepare_cached(select)?.query_row([run], |row| {
         let sweep: Option<RunId> = row.get(4)?;
-        let size: Option<u32> = row.get(5)?;
+        let (size, needed): (Option<u32>, Option<u32>) = (row.get(5)?, row.get(12)?);
         let (state, ending): (String, Option<String>) = (row.get(6)?, row.get(9)?);
         let standing = Standing {
             job: row.get(0)?,
             lane: row.get(1)?,
             priority: row.get(2)?,
             point: row.get(3)?,
-            sweep: sweep.map(|first| Sweep { first, size: size.unwrap_or(1) }),
+            sweep: sweep.map(|first| Sweep { first, size: size.unwrap_or(1), needed: needed.unwrap_or(1) }),
             state: State::Queued,
             held: row.get(7)?,
             attempts: row.get(8)?,

@@ -6,14 +6,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use steadfast_retry::Moment;
 
-use crate::ids::{Digest, RunId};
-use crate::journal::{About, Entry, Happened};
-use crate::store::standing::{Standing, State, ending_of};
 use crate::store::{Store, StoreError};
 
-use super::fault::unreadable;
 use super::value::{Whole, nanos};
-use super::{FILE, Sqlite, migrate, recover};
+use super::verify::{Verified, verify};
+use super::{FILE, Sqlite, migrate};
 
 /// Figures of a store.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -54,15 +51,6 @@ pub struct Pruned {
     pub entries: u64,
     /// Definitions that no run refers to any more.
     pub documents: u64,
-}
-
-/// What a check of everything found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-pub struct Verified {
-    /// How many runs were folded again.
-    pub runs: u64,
-    /// What is wrong, one line each; empty if nothing is.
-    pub wrong: Vec<String>,
 }
 
 /// A check of the file's structure, beside a daemon that is at work.
@@ -170,7 +158,8 @@ impl Sqlite {
                                       AND runs.id IN (jobs.newest, jobs.newest_success, jobs.newest_ended)) \
                       AND NOT EXISTS (SELECT 1 FROM sweeps WHERE sweeps.first = runs.sweep AND sweeps.open > 0) LIMIT 256";
         let chosen = rows.execute(choose, params![nanos(since), floor])?;
-        let lines = "DELETE FROM journal WHERE run IN (SELECT run FROM doomed) AND seq < (SELECT max(seq) FROM journal)";
+        let lines =
+            "DELETE FROM journal WHERE run IN (SELECT run FROM doomed) AND seq < (SELECT max(seq) FROM journal)";
         pruned.entries += rows.execute(lines, ())? as u64;
         let uncount = "UPDATE counts SET n = n - (SELECT count(*) FROM runs JOIN doomed ON doomed.run = runs.id \
                        WHERE runs.job = counts.job AND runs.ending = counts.word) \
@@ -194,10 +183,14 @@ impl Sqlite {
     fn prune_loose(&mut self, since: Moment, pruned: &mut Pruned) -> Result<(), StoreError> {
         let rows = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let at = nanos(since);
-        let unused = "DELETE FROM documents WHERE digest NOT IN (SELECT definition FROM runs UNION SELECT classes FROM runs)";
+        let unused =
+            "DELETE FROM documents WHERE digest NOT IN (SELECT definition FROM runs UNION SELECT classes FROM runs)";
         pruned.documents += rows.execute(unused, ())? as u64;
         rows.execute("DELETE FROM points WHERE definition NOT IN (SELECT digest FROM documents)", ())?;
-        rows.execute("DELETE FROM ticks WHERE due < ?1 AND due < (SELECT evaluated FROM jobs WHERE name = ticks.job)", [at])?;
+        rows.execute(
+            "DELETE FROM ticks WHERE due < ?1 AND due < (SELECT evaluated FROM jobs WHERE name = ticks.job)",
+            [at],
+        )?;
         rows.execute("DELETE FROM shims WHERE at < ?1", [at])?;
         rows.execute("DELETE FROM counts WHERE n = 0", ())?;
         rows.execute("DELETE FROM sweeps WHERE open = 0 AND first NOT IN (SELECT newest_sweep FROM jobs WHERE newest_sweep NOT NULL)", ())?;
@@ -212,7 +205,8 @@ impl Sqlite {
 /// Gathers the figures of the store that a connection reads.
 pub(in crate::store) fn info(rows: &Connection, path: &Path) -> Result<Info, StoreError> {
     let free = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size";
-    let mut counts = rows.prepare_cached("SELECT word, sum(n) FROM counts GROUP BY word HAVING sum(n) > 0 ORDER BY word")?;
+    let mut counts =
+        rows.prepare_cached("SELECT word, sum(n) FROM counts GROUP BY word HAVING sum(n) > 0 ORDER BY word")?;
     let runs = counts.query_map((), |row| Ok((row.get(0)?, row.get::<_, Whole>(1)?.0)))?.collect::<Result<_, _>>()?;
     Ok(Info {
         store: rows.query_row("SELECT value FROM meta WHERE name = 'store'", (), |row| row.get(0))?,
@@ -233,7 +227,10 @@ pub(super) fn whole(rows: &Connection, question: &str) -> Result<u64, StoreError
 /// Writes a copy of the store that a connection reads.
 pub(in crate::store) fn back_up(rows: &Connection, to: &Path) -> Result<(), StoreError> {
     if to.exists() {
-        return Err(StoreError::Conflict(format!("{} is there already\nhelp: give the name of a new file", to.display())));
+        return Err(StoreError::Conflict(format!(
+            "{} is there already\nhelp: give the name of a new file",
+            to.display()
+        )));
     }
     let Some(name) = to.to_str() else {
         return Err(StoreError::Conflict(format!("{} is no name in UTF-8", to.display())));
@@ -247,135 +244,4 @@ pub(in crate::store) fn back_up(rows: &Connection, to: &Path) -> Result<(), Stor
     std::fs::rename(&partial, to).map_err(io)?;
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
-}
-
-/// Checks everything that a connection reads.
-pub(in crate::store) fn verify(rows: &Connection) -> Result<Verified, StoreError> {
-    let mut verified = Verified::default();
-    let mut check = rows.prepare("PRAGMA integrity_check(50)")?;
-    let found = check.query_map((), |row| row.get::<_, String>(0))?;
-    verified.wrong.extend(found.collect::<Result<Vec<_>, _>>()?.into_iter().filter(|line| line != "ok"));
-    let mut references = rows.prepare("PRAGMA foreign_key_check")?;
-    let loose = references.query_map((), |row| Ok(format!("a row of {} refers to a row of {} that is not there", row.get::<_, String>(0)?, row.get::<_, String>(2)?)))?;
-    verified.wrong.extend(loose.collect::<Result<Vec<_>, _>>()?);
-    for (query, meaning) in QUERIES {
-        let mut statement = rows.prepare(query)?;
-        let lines = statement.query_map((), |row| Ok(format!("{meaning}: {}", row.get::<_, String>(0)?)))?;
-        verified.wrong.extend(lines.take(50).collect::<Result<Vec<_>, _>>()?);
-    }
-    verify_documents(rows, &mut verified.wrong)?;
-    verify_runs(rows, &mut verified)?;
-    Ok(verified)
-}
-
-/// Questions whose every answer is a mistake, and what it means.
-const QUERIES: [(&str, &str); 9] = [
-    (
-        "SELECT 'run ' || run FROM journal WHERE run IS NOT NULL AND kind <> 'late' AND run NOT IN (SELECT id FROM runs) GROUP BY run",
-        "A1, a run of the journal is lost",
-    ),
-    (
-        "SELECT 'run ' || id FROM runs WHERE attempts <> (SELECT count(*) FROM attempts WHERE run = id) \
-         OR attempts <> (SELECT coalesce(max(number), 0) FROM attempts WHERE run = id)",
-        "A2, the attempts are not numbered 1, 2, 3",
-    ),
-    (
-        "SELECT 'run ' || run FROM attempts WHERE state = 'running' GROUP BY run HAVING count(*) > 1",
-        "A3, two attempts run at once",
-    ),
-    (
-        "SELECT 'run ' || id FROM runs WHERE (state = 'running') <> EXISTS (SELECT 1 FROM attempts WHERE run = id AND state = 'running')",
-        "A4, a running attempt and its run do not agree",
-    ),
-    (
-        "SELECT 'run ' || run || ' attempt ' || number FROM attempts WHERE state <> 'running' AND number < (SELECT attempts FROM runs WHERE id = run) \
-         AND state IN ('succeeded', 'cancelled')",
-        "A5, an attempt follows one that had ended the run",
-    ),
-    (
-        "SELECT job || ' ' || word FROM (SELECT job, CASE state WHEN 'closed' THEN ending ELSE state END AS word, count(*) AS n FROM runs GROUP BY 1, 2) \
-         AS real WHERE n <> coalesce((SELECT counts.n FROM counts WHERE counts.job = real.job AND counts.word = real.word), 0)",
-        "a counter is wrong",
-    ),
-    (
-        "SELECT job || ' ' || word FROM counts WHERE n > 0 AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.job = counts.job \
-         AND CASE state WHEN 'closed' THEN ending ELSE state END = counts.word)",
-        "a counter counts what is not there",
-    ),
-    (
-        "SELECT lane FROM (SELECT lane, count(*) AS n FROM runs WHERE state = 'queued' AND held = 0 GROUP BY lane) AS real \
-         WHERE n <> coalesce((SELECT queued FROM lanes WHERE lanes.name = real.lane), 0)",
-        "the counter of a lane is wrong",
-    ),
-    (
-        "SELECT name FROM jobs WHERE queued <> (SELECT count(*) FROM runs WHERE runs.job = jobs.name AND state = 'queued' AND held = 0)",
-        "the counter of a job is wrong",
-    ),
-];
-
-fn verify_documents(rows: &Connection, wrong: &mut Vec<String>) -> Result<(), StoreError> {
-    let mut select = rows.prepare("SELECT digest, body FROM documents")?;
-    let mut documents = select.query(())?;
-    while let Some(row) = documents.next()? {
-        let (digest, body): (Digest, String) = (row.get(0)?, row.get(1)?);
-        if Digest::of(&body) != digest {
-            wrong.push(format!("document {digest} is not what it was"));
-        }
-    }
-    Ok(())
-}
-
-/// Follows each run's journal from its first line and compares where that leads with its row.
-fn verify_runs(rows: &Connection, verified: &mut Verified) -> Result<(), StoreError> {
-    let mut select = rows.prepare("SELECT run, at, body FROM journal WHERE run IS NOT NULL ORDER BY run, seq")?;
-    let mut lines = select.query(())?;
-    let mut current: Option<(RunId, Result<Standing, String>)> = None;
-    while let Some(line) = lines.next()? {
-        let run: RunId = line.get(0)?;
-        if current.as_ref().is_some_and(|(last, _)| *last != run) {
-            settle(rows, current.take(), verified)?;
-        }
-        let body = line.get_ref(2)?.as_str().map_err(|error| unreadable("the journal", error))?;
-        let entry = recover::entry_of_run(run, line.get(1)?, body);
-        let standing = match (current.take(), entry) {
-            (_, Err(error)) => Some(Err(error.to_string())),
-            (None, Ok(Entry { about: About::Run(_, Happened::Opened(opening)), .. })) => Some(Ok(Standing::opened(&opening))),
-            (None, Ok(Entry { about: About::Run(_, Happened::Late { .. }), .. })) => None,
-            (None, Ok(_)) => Some(Err("the first line does not open it".to_owned())),
-            (Some((_, Ok(standing))), Ok(Entry { about: About::Run(_, happened), .. })) => {
-                Some(standing.follow(run, &happened).map(|(next, _)| next))
-            }
-            (Some((_, standing)), Ok(_)) => Some(standing),
-        };
-        current = standing.map(|standing| (run, standing));
-    }
-    settle(rows, current, verified)
-}
-
-fn settle(
-    rows: &Connection,
-    run: Option<(RunId, Result<Standing, String>)>,
-    verified: &mut Verified,
-) -> Result<(), StoreError> {
-    let Some((run, standing)) = run else { return Ok(()) };
-    verified.runs += 1;
-    if verified.wrong.len() >= 1000 {
-        return Ok(());
-    }
-    match standing {
-        Err(why) => verified.wrong.push(format!("the journal of run {run} does not follow: {why}")),
-        Ok(standing) => {
-            let select = "SELECT state, held, attempts, ending, class FROM runs WHERE id = ?1";
-            let mut select = rows.prepare_cached(select)?;
-            let row = select.query_row([run], |row| {
-                let (state, ending): (String, Option<String>) = (row.get(0)?, row.get(3)?);
-                Ok((State::of(&state), row.get(1)?, row.get(2)?, ending.as_deref().and_then(ending_of), row.get(4)?))
-            });
-            let expected = (Some(standing.state), standing.held, standing.attempts, standing.ending, standing.class);
-            if rusqlite::OptionalExtension::optional(row)?.is_some_and(|row| row != expected) {
-                verified.wrong.push(format!("run {run} is not where its journal leads: it should be {}", standing.state.as_str()));
-            }
-        }
-    }
-    Ok(())
 }

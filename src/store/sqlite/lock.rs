@@ -15,7 +15,15 @@ use crate::store::StoreError;
 /// The kernel gives it back when the process ends in whatever way; the number in the file is for people.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Gives the lock back by name: a child that is just being started holds a copy of the file, and with it a lock that is
+    /// only let go.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl Lock {
@@ -35,14 +43,16 @@ impl Lock {
             }
             let holder = holder(&mut file);
             if tries >= TRIES || holder.is_none_or(lives) {
-                return Err(StoreError::Held(holder.map_or("another process".to_owned(), |pid| format!("process {pid}"))));
+                return Err(StoreError::Held(
+                    holder.map_or("another process".to_owned(), |pid| format!("process {pid}")),
+                ));
             }
             tries += 1;
             pause();
         }
         // The number is a courtesy: on a full disk the lock holds without it.
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -119,8 +129,8 @@ mod tests {
 
     #[test]
     fn a_network_file_system_is_refused_by_name() {
-        let refused = judge(0x6969, Path::new("/home/me/state")).unwrap_err().to_string();
-        assert!(refused.contains("/home/me/state lies on NFS"), "{refused}");
+        let refused = judge(0x6969, Path::new("/mnt/state")).unwrap_err().to_string();
+        assert!(refused.contains("/mnt/state lies on NFS"), "{refused}");
         assert!(judge(0x6573_5546, Path::new("/mnt/x")).unwrap().is_some());
         assert_eq!(judge(0xEF53, Path::new("/")).unwrap(), None);
     }

@@ -1,7 +1,7 @@
 //! What a starting daemon asks for.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use steadfast_retry::Moment;
+use steadfast_retry::{Ending, Moment};
 
 use crate::ids::{RunId, ShimId};
 use crate::journal::{About, Entry, Happened, Opening, Sweep};
@@ -24,7 +24,7 @@ pub(super) fn recover(rows: &Connection) -> Result<Recovered, StoreError> {
             Ok((row.get(0)?, row.get::<_, Whole>(1)?.0))
         })?,
         jobs: jobs(rows)?,
-        sweeps: all(rows, "SELECT first, size, succeeded, failed FROM sweeps WHERE open > 0 ORDER BY first", sweep_of)?,
+        sweeps: all(rows, "SELECT first, size, succeeded, failed, needed FROM sweeps WHERE open > 0 ORDER BY first", sweep_of)?,
         marks: all(rows, "SELECT id, offset FROM shims ORDER BY id", mark_of)?,
         clean: word(rows, "clean")?.as_deref() != Some("0"),
         woke: match word(rows, "woke")? {
@@ -101,8 +101,9 @@ pub(super) fn queued(
 fn jobs(rows: &Connection) -> Result<Vec<JobRecord>, StoreError> {
     let select = "SELECT jobs.name, jobs.queued, jobs.held, jobs.evaluated, jobs.newest, runs.state, runs.ending, \
                   jobs.newest_success, jobs.newest_ended, sweeps.first, sweeps.size, sweeps.succeeded, sweeps.failed, \
-                  jobs.opened_at, jobs.succeeded_at, jobs.ended_at \
+                  jobs.opened_at, jobs.succeeded_at, jobs.ended_at, sweeps.needed, mine.open, mine.succeeded, mine.needed \
                   FROM jobs LEFT JOIN runs ON runs.id = jobs.newest LEFT JOIN sweeps ON sweeps.first = jobs.newest_sweep \
+                  LEFT JOIN sweeps AS mine ON mine.first = runs.sweep \
                   ORDER BY jobs.name";
     let mut select = rows.prepare_cached(select)?;
     let mut lines = select.query(())?;
@@ -112,12 +113,18 @@ fn jobs(rows: &Connection) -> Result<Vec<JobRecord>, StoreError> {
         let (state, ending): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
         let ending = ending.filter(|_| state.as_deref() == Some("closed"));
         let sweep: Option<RunId> = row.get(9)?;
+        let mine: Option<i64> = row.get(17)?;
+        let whole = match mine {
+            Some(0) => Some(Some(if row.get::<_, i64>(18)? >= row.get::<_, i64>(19)? { Ending::Succeeded } else { Ending::GaveUp })),
+            Some(_) => Some(None),
+            None => None,
+        };
         jobs.push(JobRecord {
             name: row.get(0)?,
             queued: row.get::<_, Whole>(1)?.0,
             held: row.get(2)?,
             evaluated: row.get(3)?,
-            newest: newest.map(|run| (run, ending.as_deref().and_then(ending_of))),
+            newest: newest.map(|run| (run, whole.unwrap_or_else(|| ending.as_deref().and_then(ending_of)))),
             opened: row.get::<_, Option<i64>>(13)?.map(moment),
             succeeded: row.get::<_, Option<i64>>(14)?.map(moment),
             ended: row.get::<_, Option<i64>>(15)?.map(moment),
@@ -125,7 +132,7 @@ fn jobs(rows: &Connection) -> Result<Vec<JobRecord>, StoreError> {
             newest_ended: row.get(8)?,
             newest_sweep: match sweep {
                 Some(first) => Some(SweepRecord {
-                    sweep: Sweep { first, size: row.get(10)? },
+                    sweep: Sweep { first, size: row.get(10)?, needed: row.get(16)? },
                     succeeded: row.get(11)?,
                     failed: row.get(12)?,
                 }),
@@ -137,7 +144,7 @@ fn jobs(rows: &Connection) -> Result<Vec<JobRecord>, StoreError> {
 }
 
 fn sweep_of(row: &Row<'_>) -> rusqlite::Result<SweepRecord> {
-    let sweep = Sweep { first: row.get(0)?, size: row.get(1)? };
+    let sweep = Sweep { first: row.get(0)?, size: row.get(1)?, needed: row.get(4)? };
     Ok(SweepRecord { sweep, succeeded: row.get(2)?, failed: row.get(3)? })
 }
 

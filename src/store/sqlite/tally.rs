@@ -8,7 +8,7 @@ use steadfast_retry::{Ending, Moment};
 use crate::ids::{Digest, RunId, ShimId};
 use crate::journal::{Mark, Opening, Sweep, Trigger};
 use crate::store::StoreError;
-use crate::store::standing::Standing;
+use crate::store::standing::{Standing, State};
 
 use super::value::{Whole, nanos};
 
@@ -38,6 +38,7 @@ struct Job {
 #[derive(Default)]
 struct Matrix {
     size: u32,
+    needed: u32,
     job: String,
     open: i64,
     succeeded: i64,
@@ -73,7 +74,9 @@ impl Tally {
         let change = i64::from(after.is_ready()) - i64::from(before.is_ready());
         if change != 0 {
             self.lane(&before.lane, change);
-            self.job(&before.job).queued += change;
+        }
+        if before.state == State::Queued && after.state != State::Queued {
+            self.job(&before.job).queued -= 1;
         }
     }
 
@@ -136,7 +139,7 @@ impl Tally {
     }
 
     fn matrix(&mut self, sweep: Sweep, job: &str) -> &mut Matrix {
-        let fresh = || Matrix { size: sweep.size, job: job.to_owned(), ..Matrix::default() };
+        let fresh = || Matrix { size: sweep.size, needed: sweep.needed, job: job.to_owned(), ..Matrix::default() };
         self.sweeps.entry(sweep.first).or_insert_with(fresh)
     }
 
@@ -217,8 +220,8 @@ fn write_job(rows: &Transaction<'_>, name: &str, job: &Job) -> Result<(), StoreE
 
 /// Writes how far a matrix has come; where its last run was closed, it counts for its job from now on.
 fn write_sweep(rows: &Transaction<'_>, first: RunId, matrix: &Matrix) -> Result<(), StoreError> {
-    let insert = "INSERT OR IGNORE INTO sweeps (first, size, job, open, newest) VALUES (?1, ?2, ?3, 0, ?4)";
-    rows.prepare_cached(insert)?.execute(params![first, matrix.size, matrix.job, matrix.newest])?;
+    let insert = "INSERT OR IGNORE INTO sweeps (first, size, needed, job, open, newest) VALUES (?1, ?2, ?3, ?4, 0, ?5)";
+    rows.prepare_cached(insert)?.execute(params![first, matrix.size, matrix.needed, matrix.job, matrix.newest])?;
     let update = "UPDATE sweeps SET open = open + ?2, succeeded = succeeded + ?3, failed = failed + ?4, \
                   newest = max(newest, ?5), newest_success = coalesce(max(newest_success, ?6), ?6, newest_success) \
                   WHERE first = ?1 RETURNING open, newest, newest_success";

@@ -132,7 +132,8 @@ impl View {
     /// Returns [`StoreError`] if the store cannot be read.
     pub fn lanes(&self) -> Result<Vec<LaneCount>, StoreError> {
         let mut select = self.rows.prepare_cached("SELECT name, queued FROM lanes WHERE queued > 0 ORDER BY name")?;
-        let lanes = select.query_map((), |row| Ok(LaneCount { lane: row.get(0)?, queued: row.get::<_, Whole>(1)?.0 }))?;
+        let lanes =
+            select.query_map((), |row| Ok(LaneCount { lane: row.get(0)?, queued: row.get::<_, Whole>(1)?.0 }))?;
         Ok(lanes.collect::<Result<_, _>>()?)
     }
 

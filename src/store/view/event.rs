@@ -8,7 +8,8 @@ use crate::store::StoreError;
 use crate::store::sqlite::{Whole, moment, unreadable};
 
 use super::View;
-use super::fold::{crossed, diverged, late, name_of, pretty, sentence_of_decision};
+use super::convert::pretty;
+use super::fold::{crossed, diverged, late, name_of, sentence_of_decision};
 use super::time::Time;
 
 /// Which lines of the journal are wanted.
@@ -41,7 +42,7 @@ pub struct EventView {
     /// When it was decided.
     pub at: Time,
     /// What happened: opened, stepped, started, told, finalizer-began, finalizer-ended, held, released, crossed, late, diverged,
-    /// closed, job-ticked, job-evaluated, job-held, job-released, daemon-woke, daemon-slept, daemon-loaded or daemon-recovered.
+    /// closed, job-ticked, job-evaluated, job-ended, job-held, job-released, daemon-woke, daemon-slept, daemon-loaded or daemon-recovered.
     pub kind: String,
     /// The run that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]

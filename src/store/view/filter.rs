@@ -99,7 +99,10 @@ impl FromStr for Filter {
             let bad = |why: String, help: String| BadFilter { word: word.to_owned(), why, help };
             if key == "since" {
                 filter.since = Some(since(values).ok_or_else(|| {
-                    bad("is no time".to_owned(), "write `since:90m`, `since:1d` or `since:2026-11-23T12:00:00Z`".to_owned())
+                    bad(
+                        "is no time".to_owned(),
+                        "write `since:90m`, `since:1d` or `since:2026-11-23T12:00:00Z`".to_owned(),
+                    )
                 })?);
                 continue;
             }
@@ -125,7 +128,9 @@ impl Filter {
             },
             "job" if !value.is_empty() => self.jobs.push(value.to_owned()),
             "class" if !value.is_empty() => self.classes.push(value.to_owned()),
-            "ending" if value == "failed" => self.endings.extend([Ending::GaveUp, Ending::Stopped, Ending::Quarantined]),
+            "ending" if value == "failed" => {
+                self.endings.extend([Ending::GaveUp, Ending::Stopped, Ending::Quarantined]);
+            }
             "ending" => match ending_of(value) {
                 Some(ending) => self.endings.push(ending),
                 None => return Err(("names no ending".to_owned(), one_of("ending", value, &ENDINGS))),
@@ -135,11 +140,19 @@ impl Filter {
             "is" => return Err(("asks for nothing known".to_owned(), one_of("is", value, &["held", "trouble"]))),
             "sweep" => match value.parse() {
                 Ok(run) => self.sweep = Some(run),
-                Err(_) => return Err(("names no run".to_owned(), "write the number of the first run of a matrix".to_owned())),
+                Err(_) => {
+                    return Err((
+                        "names no run".to_owned(),
+                        "write the number of the first run of a matrix".to_owned(),
+                    ));
+                }
             },
-            "job" | "class" => return Err(("is empty".to_owned(), format!("write `{key}:name`, with `*` for any letters"))),
+            "job" | "class" => {
+                return Err(("is empty".to_owned(), format!("write `{key}:name`, with `*` for any letters")));
+            }
             _ => {
-                let near = KEYS.into_iter().max_by(|a, b| nearness(key, a).total_cmp(&nearness(key, b))).unwrap_or(KEYS[0]);
+                let near =
+                    KEYS.into_iter().max_by(|a, b| nearness(key, a).total_cmp(&nearness(key, b))).unwrap_or(KEYS[0]);
                 let known = KEYS.join("`, `");
                 return Err(("is of no known kind".to_owned(), format!("`{near}:` is near; there are `{known}`")));
             }

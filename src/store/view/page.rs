@@ -8,9 +8,9 @@ use steadfast_retry::{Ending, Moment};
 
 use crate::ids::RunId;
 use crate::journal::Happened;
+use crate::store::StoreError;
 use crate::store::sqlite::unreadable;
 use crate::store::standing::{State, ending_of};
-use crate::store::StoreError;
 
 use super::filter::{Filter, Is};
 use super::run::EndingWord;
@@ -115,7 +115,7 @@ pub struct RunRow {
     /// The reason of the latest decision, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
-    /// What opened it: asked, pending, schedule, after, retry or terminal.
+    /// What opened it: asked, pending, schedule, after, skipped, retry or terminal.
     pub trigger: String,
     /// Of which run it is a retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,7 +206,8 @@ impl Walk {
             walk.take(column, index, wanted.into_iter().map(Value::Text).collect());
         }
         if !filter.endings.is_empty() {
-            let endings: Vec<Value> = filter.endings.iter().map(|ending| Value::Text(ending.as_str().to_owned())).collect();
+            let endings: Vec<Value> =
+                filter.endings.iter().map(|ending| Value::Text(ending.as_str().to_owned())).collect();
             match filter.endings.contains(&Ending::Succeeded) {
                 true => walk.must_be("ending", endings),
                 false => walk.take("ending", "runs_ending", endings),
@@ -246,7 +247,8 @@ impl Walk {
     fn since(&mut self, rows: &Connection, since: i64) -> Result<(), StoreError> {
         self.conditions.push_str(" AND (state <> 'closed' OR closed_at >= ?)");
         self.bound.push(Value::Integer(since));
-        let floor = "SELECT coalesce(min(id), ?2) FROM runs INDEXED BY runs_closed WHERE state = 'closed' AND closed_at >= ?1";
+        let floor =
+            "SELECT coalesce(min(id), ?2) FROM runs INDEXED BY runs_closed WHERE state = 'closed' AND closed_at >= ?1";
         self.floor = rows.prepare_cached(floor)?.query_row([since, i64::MAX], |row| row.get(0))?;
         Ok(())
     }
@@ -329,7 +331,8 @@ fn ranks(filter: &Filter) -> Vec<u8> {
     };
     // A run that waits for its first attempt has no ending and no failure.
     let begun = !filter.endings.is_empty() || !filter.classes.is_empty();
-    let wanted = |rank: &u8| filter.states.is_empty() || filter.states.iter().any(|state| possible(state).contains(rank));
+    let wanted =
+        |rank: &u8| filter.states.is_empty() || filter.states.iter().any(|state| possible(state).contains(rank));
     (0..RANKS).filter(|rank| wanted(rank) && !(begun && *rank == 2)).collect()
 }
 

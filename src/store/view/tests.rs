@@ -21,7 +21,8 @@ fn a_star_stands_for_any_letters() {
 
 #[test]
 fn a_filter_reads_as_it_is_written() {
-    for text in ["", "state:running,waiting", "job:a,b* class:net-*", "ending:gave-up is:held,trouble since:1d sweep:7"] {
+    for text in ["", "state:running,waiting", "job:a,b* class:net-*", "ending:gave-up is:held,trouble since:1d sweep:7"]
+    {
         assert_eq!(text.parse::<Filter>().unwrap().to_string(), text);
     }
     assert_eq!("ending:failed".parse::<Filter>().unwrap().to_string(), "ending:gave-up,stopped,quarantined");

@@ -40,7 +40,8 @@ fn a_commit_takes_no_more_than_it_should() {
     (1..=5).for_each(|number| writer.submit(writer.epoch(), number, note(number)));
     go.send(()).unwrap();
     let store = writer.close().unwrap();
-    let through: Vec<u64> = heard.iter().map(|report| if let Report::Durable { through, .. } = report { through } else { 0 }).collect();
+    let through: Vec<u64> =
+        heard.iter().map(|report| if let Report::Durable { through, .. } = report { through } else { 0 }).collect();
     assert_eq!((through, store.appends()), (vec![2, 4, 5], 3));
 }
 
@@ -83,7 +84,7 @@ fn a_question_knows_what_was_handed_in_before_it() {
 
 #[test]
 fn whoever_hands_in_too_much_waits_and_nothing_is_lost() {
-    let backlog = Backlog { waiting_bytes: 2000, group_bytes: 2000 };
+    let backlog = Backlog { waiting_bytes: 2000, group_bytes: 2000, ..Backlog::default() };
     let writer = Writer::start(Memory::new(), backlog, |_| {}).unwrap();
     (1..=200).for_each(|number| writer.submit(writer.epoch(), number, note(number)));
     assert_eq!(numbers(&writer.close().unwrap()), (1..=200).collect::<Vec<_>>());
@@ -97,6 +98,7 @@ fn with_nothing_to_do_the_store_rests_once() {
         appends: u64,
     }
     let (rests, heard) = mpsc::channel();
+    let backlog = Backlog { rest_after: std::time::Duration::from_millis(1), ..Backlog::default() };
     impl Store for Counting {
         fn append_group(&mut self, group: &[&Batch]) -> Result<(), StoreError> {
             self.appends += 1;
@@ -136,7 +138,7 @@ fn with_nothing_to_do_the_store_rests_once() {
             self.memory.opening(run)
         }
     }
-    let writer = Writer::start(Counting { memory: Memory::new(), rests, appends: 0 }, Backlog::default(), |_| {}).unwrap();
+    let writer = Writer::start(Counting { memory: Memory::new(), rests, appends: 0 }, backlog, |_| {}).unwrap();
     writer.submit(writer.epoch(), 1, note(1));
     assert_eq!(heard.recv().unwrap(), 1);
     drop(writer);

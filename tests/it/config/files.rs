@@ -128,7 +128,7 @@ fn a_daemon_takes_no_jobs_that_others_could_have_written() {
         match wanted {
             None => assert_eq!(all, "", "{case}"),
             Some(wanted) => {
-                assert!(all.contains(wanted) && all.contains("SF0006") && all.contains("chmod go-w"), "{case}: {all}")
+                assert!(all.contains(wanted) && all.contains("SF0006") && all.contains("chmod go-w"), "{case}: {all}");
             }
         }
     }

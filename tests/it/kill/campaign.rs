@@ -57,7 +57,13 @@ fn declare(place: &mut Place, kills: u64) {
     place.declare_workers("slow", share / 4, 200, "tidy", "priority = 1");
     place.declare_workers("litter", share / 4, 20, "litter", "");
     place.declare_workers("alone", share / 2, 30, "tidy", "limits = { open-files = 64 }");
-    place.declare_workers("due", 1, 10, "tidy", "overlap = \"allow\"\nschedule = { every = \"150ms\", missed = \"skip\" }");
+    place.declare_workers(
+        "due",
+        1,
+        10,
+        "tidy",
+        "overlap = \"allow\"\nschedule = { every = \"150ms\", missed = \"skip\" }",
+    );
 }
 
 fn verdict(place: Place, kills: u64, took: Duration, allowed: Allowed, mut wrong: Vec<String>) {

@@ -169,7 +169,9 @@ impl Place {
             let shims = self.state().join("shims");
             for folder in [shims.clone(), shims.join("claims")] {
                 let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-                left.extend(entries.filter(|path| !path.ends_with("claims")).map(|path| format!("{} is left", path.display())));
+                left.extend(
+                    entries.filter(|path| !path.ends_with("claims")).map(|path| format!("{} is left", path.display())),
+                );
             }
             if left.is_empty() || Instant::now() > end {
                 return left;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use steadfast::exec::{Exit, Fate, Hands, Report, Site, Status};
-use steadfast::launch::Expected;
 use steadfast::ids::ShimId;
 use steadfast::ids::{Piece, RunId, Token};
 use steadfast::journal::Mark;
+use steadfast::launch::Expected;
 use steadfast::launch::{Launch, Leftovers, Output, ResourceLimits, ShimKind, Start, StopLadder, Watch};
 use steadfast::sys::process::{BootId, Identity};
 use steadfast_retry::AttemptNo;

@@ -238,7 +238,7 @@ fn a_held_run_leaves_its_lane_until_it_is_released() {
 #[test]
 fn a_matrix_counts_when_all_of_it_is_closed() {
     each(|store| {
-        let sweep = Sweep { first: RunId(1), size: 2 };
+        let sweep = Sweep { first: RunId(1), size: 2, needed: 2 };
         let mut runs = [Run::new(1), Run::new(2)];
         let opened =
             (0..2).map(|point| runs[point].opened_as(point_of(point as u64 + 1, "train", point as u32, sweep)));

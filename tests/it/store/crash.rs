@@ -21,6 +21,7 @@ const ACKNOWLEDGED: &str = "acknowledged ";
 #[allow(clippy::disallowed_methods, reason = "the parent below hands the folder over in a variable")]
 fn the_child_that_writes_until_it_dies() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
+    steadfast::failpoint::arm_from_environment().unwrap();
     let mut store = super::open(Path::new(&folder));
     let first = store.recover().unwrap().newest_run + 1;
     let failed = std::sync::Arc::new(AtomicU64::new(0));
@@ -33,7 +34,9 @@ fn the_child_that_writes_until_it_dies() {
         }
         Report::Probed(_) => {}
     };
-    let writer = Writer::start(store, Backlog { waiting_bytes: 64 << 10, group_bytes: 16 << 10 }, report).unwrap();
+    let writer =
+        Writer::start(store, Backlog { waiting_bytes: 64 << 10, group_bytes: 16 << 10, ..Backlog::default() }, report)
+            .unwrap();
     for run in first.. {
         if failed.load(Ordering::SeqCst) > 0 {
             break;
@@ -53,7 +56,7 @@ fn say(line: &str) {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test of a process needs one")]
-fn child(shell: Option<&str>, folder: &Path) -> Child {
+fn child(shell: Option<&str>, folder: &Path, failpoints: &str) -> Child {
     let binary = std::env::current_exe().unwrap();
     let mut command = match shell {
         None => Command::new(&binary),
@@ -65,13 +68,18 @@ fn child(shell: Option<&str>, folder: &Path) -> Child {
     };
     let name = "store::crash::the_child_that_writes_until_it_dies";
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(FOLDER, folder);
+    command.env(steadfast::failpoint::VARIABLE, failpoints);
     command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// Asserts that all runs up to the acknowledged one are there, whole, and that nothing else is wrong.
 fn all_is_kept(store: &mut Sqlite, acknowledged: u64) {
     let found = store.recover().unwrap();
-    assert!(found.newest_run >= acknowledged, "run {acknowledged} was acknowledged, {} is the newest", found.newest_run);
+    assert!(
+        found.newest_run >= acknowledged,
+        "run {acknowledged} was acknowledged, {} is the newest",
+        found.newest_run
+    );
     assert!(found.begun.is_empty(), "a batch is a whole life, so there is no half one");
     for run in 1..=acknowledged {
         let (_, ending) = store.opening(steadfast::ids::RunId(run)).unwrap().expect("an acknowledged run is there");
@@ -86,7 +94,7 @@ fn whatever_was_acknowledged_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = 0;
     for round in 0..12_u64 {
-        let mut child = child(None, folder.path());
+        let mut child = child(None, folder.path(), "");
         let out = BufReader::new(child.stdout.take().unwrap());
         // How long it may live is counted in what it has done, so the test needs no clock: between 1 and 23 commits.
         let commits = 1 + (round * 7) % 23;
@@ -116,7 +124,11 @@ fn whatever_was_acknowledged_survives_a_kill() {
 
 /// Lets a child write until it reports a failure; returns what it had acknowledged and what it said.
 fn write_until_it_fails(shell: &str, folder: &Path) -> Option<(u64, String)> {
-    let mut child = child(Some(shell), folder);
+    let (acknowledged, failure) = write_until_it_ends(child(Some(shell), folder, ""));
+    failure.map(|failure| (acknowledged, failure))
+}
+
+fn write_until_it_ends(mut child: Child) -> (u64, Option<String>) {
     let out = BufReader::new(child.stdout.take().unwrap());
     let (mut acknowledged, mut failure) = (0, None);
     for line in out.lines().map_while(Result::ok) {
@@ -128,7 +140,32 @@ fn write_until_it_fails(shell: &str, folder: &Path) -> Option<(u64, String)> {
         }
     }
     child.wait().unwrap();
-    failure.map(|failure| (acknowledged, failure))
+    (acknowledged, failure)
+}
+
+#[test]
+fn a_fault_at_any_commit_leaves_exactly_what_was_acknowledged() {
+    for commit in 1..=5 {
+        for (fault, kept) in [("before=error", true), ("before=abort", true), ("after=abort", false)] {
+            let folder = super::quick_folder();
+            let (acknowledged, failure) =
+                write_until_it_ends(child(None, folder.path(), &format!("store::commit::{fault}@{commit}")));
+            assert_eq!(failure.is_some(), fault.ends_with("error"), "{fault} at commit {commit}");
+            let mut store = super::open(folder.path());
+            all_is_kept(&mut store, acknowledged);
+            // After the commit and before its word was passed on, a group is durable that nobody was told of.
+            assert_eq!(store.recover().unwrap().newest_run == acknowledged, kept, "{fault} at commit {commit}");
+        }
+    }
+}
+
+#[test]
+fn a_kill_during_a_migration_leaves_the_version_before() {
+    let folder = super::quick_folder();
+    assert_eq!(write_until_it_ends(child(None, folder.path(), "store::migrate::before=abort")), (0, None));
+    let mut store = super::open(folder.path());
+    all_is_kept(&mut store, 0);
+    store.append(&batch(good_life(1, "crawl"))).unwrap();
 }
 
 #[test]

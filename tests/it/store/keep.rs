@@ -64,14 +64,18 @@ fn a_check_finds_rows_that_do_not_follow_from_the_journal() {
     let mut store = open(folder.path());
     let mut run = Run::new(2);
     write(&mut store, good_life(1, "crawl")).unwrap();
-    write(&mut store, [run.opened("crawl"), run.begins(), run.fails("net-reset"), Run::new(3).opened("index")]).unwrap();
+    write(&mut store, [run.opened("crawl"), run.begins(), run.fails("net-reset"), Run::new(3).opened("index")])
+        .unwrap();
     assert_eq!(store.verify().unwrap().wrong, Vec::<String>::new());
     let rows = rusqlite::Connection::open(store.path()).unwrap();
     for (damage, says) in [
         ("UPDATE counts SET n = n + 1 WHERE word = 'succeeded'", "a counter is wrong: crawl succeeded"),
         ("UPDATE lanes SET queued = 7", "the counter of a lane is wrong: /index"),
         ("DELETE FROM attempts WHERE run = 2", "A2, the attempts are not numbered 1, 2, 3: run 2"),
-        ("UPDATE runs SET state = 'running', due_at = NULL WHERE id = 2", "run 2 is not where its journal leads: it should be waiting"),
+        (
+            "UPDATE runs SET state = 'running', due_at = NULL WHERE id = 2",
+            "run 2 is not where its journal leads: it should be waiting",
+        ),
         ("DELETE FROM runs WHERE id = 3", "A1, a run of the journal is lost: run 3"),
         ("UPDATE documents SET body = body || ' '", "is not what it was"),
     ] {

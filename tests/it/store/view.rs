@@ -62,7 +62,12 @@ fn a_run_that_came_through() {
     life.push(seen(run.ends(busy, &[], None), evidence));
     life.extend([run.finalizer_begins("a1.f1.1"), run.finalizer_ends("a1.f1.1", FinalizerResult::Done)]);
     life.extend([run.begins(), run.is_voided(), run.begins(), run.is_lost()]);
-    life.extend([run.begins(), run.starts(4800), told(&run, Told::Checkpoint { id: "c2".to_owned(), step: 200 }), run.succeeds()]);
+    life.extend([
+        run.begins(),
+        run.starts(4800),
+        told(&run, Told::Checkpoint { id: "c2".to_owned(), step: 200 }),
+        run.succeeds(),
+    ]);
     life.extend([run.finalizer_begins("f0.1"), run.finalizer_ends("f0.1", FinalizerResult::Failed)]);
     life.extend([run.finalizer_begins("f0.2"), run.finalizer_ends("f0.2", FinalizerResult::Done), run.closes()]);
     life.push(run.is_reported_late(None));
@@ -84,9 +89,19 @@ fn a_run_that_waits_in_trouble() {
     write(&mut store, life).unwrap();
     let today = Decision::Finish {
         ending: Ending::GaveUp,
-        because: run.state.clone().step(&policy(), &steadfast_retry::Event::CancelAsked { at: at(9) }).unwrap().because().clone(),
+        because: run
+            .state
+            .clone()
+            .step(&policy(), &steadfast_retry::Event::CancelAsked { at: at(9) })
+            .unwrap()
+            .because()
+            .clone(),
     };
-    write(&mut store, [run.says(Happened::Crossed { deaths: 1 }), run.says(Happened::Diverged { today: Box::new(today) })]).unwrap();
+    write(
+        &mut store,
+        [run.says(Happened::Crossed { deaths: 1 }), run.says(Happened::Diverged { today: Box::new(today) })],
+    )
+    .unwrap();
     let view = view_of(folder.path()).run(RunId(1), |_| Some(policy())).unwrap().unwrap();
     insta::assert_json_snapshot!(view);
 }
@@ -96,7 +111,8 @@ fn a_run_that_somebody_ended_and_one_that_never_began() {
     let folder = super::quick_folder();
     let mut store = super::open(folder.path());
     let mut run = Run::new(1);
-    let life = [run.opened("crawl"), run.begins(), run.is_cancelled(), run.ends(Outcome::Cancelled, &[Fact::Exit(143)], None)];
+    let life =
+        [run.opened("crawl"), run.begins(), run.is_cancelled(), run.ends(Outcome::Cancelled, &[Fact::Exit(143)], None)];
     write(&mut store, life).unwrap();
     let skipped = Run::new(2);
     let because = Some("job `crawl` did not succeed".to_owned());
@@ -135,7 +151,10 @@ fn every_view_reads_back_from_its_own_json() {
     let events = view.events(&Events { limit: 10_000, ..Events::default() }).unwrap();
     assert_eq!((events.events.len(), events.more), (play.told.len(), false));
     let json = serde_json::to_string(&events).unwrap();
-    assert_eq!(serde_json::to_string(&serde_json::from_str::<steadfast::store::view::EventPage>(&json).unwrap()).unwrap(), json);
+    assert_eq!(
+        serde_json::to_string(&serde_json::from_str::<steadfast::store::view::EventPage>(&json).unwrap()).unwrap(),
+        json
+    );
 }
 
 /// The whole list, page by page.
@@ -201,7 +220,11 @@ fn pages_of_any_size_show_every_wanted_run_once() {
 fn trouble_comes_first_until_a_success_or_a_retry_settles_it() {
     let folder = super::quick_folder();
     let mut store = super::open(folder.path());
-    write(&mut store, [bad_life(1, "crawl"), bad_life(2, "index"), good_life(3, "train"), vec![Run::new(4).opened("train")]].concat()).unwrap();
+    write(
+        &mut store,
+        [bad_life(1, "crawl"), bad_life(2, "index"), good_life(3, "train"), vec![Run::new(4).opened("train")]].concat(),
+    )
+    .unwrap();
     let mut failing = Run::new(5);
     write(&mut store, [failing.opened("index"), failing.begins(), failing.fails("net-reset")]).unwrap();
     let view = view_of(folder.path());
@@ -219,8 +242,17 @@ fn trouble_comes_first_until_a_success_or_a_retry_settles_it() {
 fn counts_and_jobs_come_from_counters() {
     let folder = super::quick_folder();
     let mut store = super::open(folder.path());
-    write(&mut store, [bad_life(1, "crawl"), good_life(2, "crawl"), vec![Run::new(3).opened("crawl"), Run::new(4).opened("index")]].concat()).unwrap();
-    write(&mut store, [Run::new(4).is_held(), ticked("crawl", 1_700_000_000_000_000_000, steadfast::journal::TickFate::Overlapped)]).unwrap();
+    write(
+        &mut store,
+        [bad_life(1, "crawl"), good_life(2, "crawl"), vec![Run::new(3).opened("crawl"), Run::new(4).opened("index")]]
+            .concat(),
+    )
+    .unwrap();
+    write(
+        &mut store,
+        [Run::new(4).is_held(), ticked("crawl", 1_700_000_000_000_000_000, steadfast::journal::TickFate::Overlapped)],
+    )
+    .unwrap();
     let view = view_of(folder.path());
     let counts = view.counts().unwrap();
     assert_eq!((counts.queued, counts.succeeded, counts.gave_up, counts.open(), counts.failed()), (2, 1, 1, 2, 1));
@@ -233,7 +265,12 @@ fn events_go_on_where_they_stopped() {
     let mut store = super::open(folder.path());
     let mut run = Run::new(1);
     let life = [run.opened("crawl"), run.begins(), run.starts(7), run.fails("net-reset"), run.is_held()];
-    write(&mut store, [vec![woke()], life.to_vec(), vec![ticked("crawl", 5, steadfast::journal::TickFate::Overlapped), slept()]].concat()).unwrap();
+    write(
+        &mut store,
+        [vec![woke()], life.to_vec(), vec![ticked("crawl", 5, steadfast::journal::TickFate::Overlapped), slept()]]
+            .concat(),
+    )
+    .unwrap();
     let view = view_of(folder.path());
     let (mut after, mut said) = (0, Vec::new());
     loop {

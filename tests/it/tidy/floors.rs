@@ -61,6 +61,7 @@ const RUNNER: &[(&str, u8)] = &[
     ("shim", 5),
     ("store", 5),
     ("sys", 5),
+    ("terminal", 5),
     ("trace", 5),
     ("daemon", 6),
     ("api", 7),

@@ -80,7 +80,9 @@ fn machine_paths(tree: &Tree) -> Vec<String> {
 }
 
 fn retries_keys(tree: &Tree) -> Vec<String> {
-    let files = tree.files.iter().filter(|file| file.path.ends_with(".toml"));
+    // The broken corpus shows what is said to whoever writes such a key.
+    let ours = |path: &str| path.ends_with(".toml") && !path.starts_with("tests/corpus/broken/");
+    let files = tree.files.iter().filter(|file| ours(&file.path));
     let pattern = r"(?m)^[^#\n]*?([\w-]*retries[\w-]*)\s*=";
     files.flat_map(|file| places(file, &file.text, pattern, "is no key of ours")).collect()
 }

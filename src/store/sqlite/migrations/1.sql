@@ -33,6 +33,7 @@ CREATE TABLE runs (
     point      INTEGER,
     sweep      INTEGER,
     sweep_size INTEGER,
+    sweep_need INTEGER,
     lane       TEXT NOT NULL,
     priority   INTEGER NOT NULL,
     key        TEXT,
@@ -82,7 +83,7 @@ CREATE INDEX runs_retry ON runs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX runs_sweep ON runs (sweep, rank, id) WHERE sweep IS NOT NULL;
 
 CREATE TRIGGER runs_closed_stands BEFORE UPDATE OF
-    id, job, definition, classes, point, sweep, sweep_size, lane, priority, key, origin, retry_of, cause, opened_seq, opened_at,
+    id, job, definition, classes, point, sweep, sweep_size, sweep_need, lane, priority, key, origin, retry_of, cause, opened_seq, opened_at,
     began_at, state, held, attempts, due_at, class, ending, closed_at, step_seq ON runs WHEN OLD.state = 'closed'
 BEGIN SELECT RAISE(ABORT, 'a closed run never changes'); END;
 
@@ -148,6 +149,7 @@ CREATE TABLE ticks (
 CREATE TABLE sweeps (
     first          INTEGER PRIMARY KEY,
     size           INTEGER NOT NULL,
+    needed         INTEGER NOT NULL,
     job            TEXT NOT NULL,
     open           INTEGER NOT NULL CHECK (open >= 0),
     succeeded      INTEGER NOT NULL DEFAULT 0,

@@ -1,0 +1,2 @@
+//! What a run costs.
+fn main() {}

@@ -1,0 +1,65 @@
+use std::marker::PhantomData;
+
+use axum::body::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Runtime;
+
+use crate::api::problem::Problem;
+
+use super::{broken_off, understood};
+
+/// Lines of an answer, as they come. Ends when the answer does; dropping it breaks the answer off.
+#[derive(Debug)]
+pub struct Lines<'c, T> {
+    runtime: &'c Runtime,
+    /// Held because the connection would close without it.
+    _connection: SendRequest<Full<Bytes>>,
+    body: Incoming,
+    read: Vec<u8>,
+    /// How much of that was given out.
+    given: usize,
+    over: bool,
+    lines: PhantomData<T>,
+}
+
+impl<'c, T> Lines<'c, T> {
+    pub(super) fn new(runtime: &'c Runtime, connection: SendRequest<Full<Bytes>>, body: Incoming) -> Self {
+        Self { runtime, _connection: connection, body, read: Vec::new(), given: 0, over: false, lines: PhantomData }
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Lines<'_, T> {
+    type Item = Result<T, Problem>;
+
+    /// Waits for the next line. An answer that was broken off ends with a problem.
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = &self.read[self.given..];
+            if let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line = understood(&rest[..end]);
+                self.given += end + 1;
+                return Some(line);
+            }
+            if self.over {
+                return None;
+            }
+            self.read.drain(..self.given);
+            self.given = 0;
+            match self.runtime.block_on(self.body.frame()) {
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        self.read.extend_from_slice(&bytes);
+                    }
+                }
+                Some(Err(_)) => {
+                    self.over = true;
+                    return Some(Err(broken_off()));
+                }
+                None => self.over = true,
+            }
+        }
+    }
+}

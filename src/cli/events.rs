@@ -1,0 +1,91 @@
+use clap::Args;
+
+use super::answer::Answer;
+use super::console::Console;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::source::{self, Source};
+use super::text::{self, Cell};
+use crate::ids::RunId;
+use crate::state::StateDir;
+use crate::store::view::{EventView, Events};
+
+/// Prints the journal: everything that happened, in order
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  steadfast events --run 12
+  steadfast events -f
+  steadfast events --after 4711 --json | jq .sentence")]
+pub(super) struct Arguments {
+    /// Only what is about this run
+    #[arg(long, value_name = "RUN")]
+    run: Option<RunId>,
+    /// Only what comes behind this line
+    #[arg(long, value_name = "NUMBER")]
+    after: Option<u64>,
+    /// Go on with lines as they are written; from now on, unless --after is given
+    #[arg(long, short, conflicts_with = "limit")]
+    follow: bool,
+    /// How many lines at most
+    #[arg(long, short = 'n', value_name = "NUMBER", default_value = "1000", value_parser = clap::value_parser!(u16).range(1..=10000))]
+    limit: u16,
+    #[command(flatten)]
+    answer: Answer,
+}
+
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
+    if what.follow {
+        return follow(what, console, state);
+    }
+    let source = Source::open(state)?;
+    let wanted = Events { after: what.after.unwrap_or(0), limit: usize::from(what.limit), run: what.run };
+    let page = source.events(&wanted)?;
+    if what.answer.json {
+        // A stream for programs: one document for each line.
+        page.events.iter().try_for_each(|event| line(event, console))?;
+    } else {
+        let rows: Vec<Vec<Cell>> = page.events.iter().map(row).collect();
+        console.print(&text::headed(["LINE", "AT", "WHO", "WHAT"], rows, console.width))?;
+    }
+    if page.more {
+        console.say(format_args!("there are more: steadfast events --after {}", page.next));
+    }
+    Ok(Exit::GOOD)
+}
+
+/// Prints lines as they are written, until somebody has seen enough.
+fn follow(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
+    let mut client = source::daemon(state)?;
+    for event in client.follow_events(what.run, what.after)? {
+        let event = event?;
+        if what.answer.json {
+            line(&event, console)?;
+        } else {
+            console.print(&text::table(&[row(&event)], console.width))?;
+        }
+        console.flush()?;
+    }
+    Ok(Exit::GOOD)
+}
+
+/// One JSON document on a line.
+fn line(event: &EventView, console: &mut Console) -> Result<(), Failure> {
+    let line = serde_json::to_string(event).map_err(std::io::Error::from)?;
+    Ok(console.print(&line)?)
+}
+
+fn row(event: &EventView) -> Vec<Cell> {
+    let who = match (&event.run, &event.job) {
+        (Some(run), Some(job)) => format!("{run} {job}"),
+        (Some(run), None) => run.to_string(),
+        (None, Some(job)) => job.clone(),
+        (None, None) => "daemon".to_owned(),
+    };
+    vec![
+        Cell::new(event.seq),
+        Cell::styled(event.at.timestamp().strftime("%m-%d %H:%M:%S"), text::FAINT),
+        Cell::styled(who, text::HEADING),
+        Cell::new(&event.sentence),
+    ]
+}

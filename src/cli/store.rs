@@ -1,0 +1,145 @@
+//! `steadfast store`: for the people who own the file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use steadfast_retry::{Moment, parse_duration};
+
+use super::answer::Answer;
+use super::console::Console;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::source::of_store;
+use super::text::{self, Cell};
+use crate::clock::{self, Clock};
+use crate::state::StateDir;
+use crate::store::view::View;
+use crate::store::{Birth, Info, Keep, Sqlite};
+
+/// Looks after the journal: figures, checks, copies, pruning
+#[derive(Args, Debug)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prints figures of the store
+    Info(Answer),
+    /// Checks the file, and every run against its own journal
+    Verify(Answer),
+    /// Writes a copy of the store, while a daemon works or without one
+    Backup(Backup),
+    /// Deletes runs that are over and old
+    Prune(Prune),
+}
+
+#[derive(Args, Debug)]
+struct Backup {
+    /// The file that is written; one that is there is never touched
+    #[arg(value_name = "FILE")]
+    to: PathBuf,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+What is not over is kept, and so are the newest run and the newest success of each job.
+No daemon may be running.
+
+Example:
+  steadfast store prune --older-than 30d --keep 1000")]
+struct Prune {
+    /// Delete runs that were closed longer ago
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    older_than: Duration,
+    /// Keep so many of the newest in any case
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    keep: u32,
+    #[command(flatten)]
+    answer: Answer,
+}
+
+pub(super) fn perform(what: Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
+    let root = state.root();
+    let view = || View::open(root).map_err(|error| of_store(&error));
+    match what.command {
+        Command::Info(answer) => {
+            let info = view()?.info(root).map_err(|error| of_store(&error))?;
+            if answer.json {
+                console.json(&info)?;
+            } else {
+                console.print(&figures(&info, state, console.width))?;
+            }
+        }
+        Command::Verify(answer) => {
+            let verified = view()?.verify().map_err(|error| of_store(&error))?;
+            if answer.json {
+                console.json(&verified)?;
+            } else if verified.wrong.is_empty() {
+                let good = text::GOOD;
+                console.print(&format!(
+                    "{good}ok{good:#}: {} folded again, and all as recorded",
+                    text::count(verified.runs, "run")
+                ))?;
+            } else {
+                console.print(&verified.wrong.join("\n"))?;
+            }
+            if !verified.wrong.is_empty() {
+                return Ok(Exit::FAILED);
+            }
+        }
+        Command::Backup(what) => {
+            view()?.backup(&what.to).map_err(|error| of_store(&error))?;
+            console.print(&format!("wrote {}", what.to.display()))?;
+        }
+        Command::Prune(what) => return prune(&what, state, console),
+    }
+    Ok(Exit::GOOD)
+}
+
+fn prune(what: &Prune, state: &StateDir, console: &mut Console) -> Result<Exit, Failure> {
+    // To open a store for writing would make one.
+    View::open(state.root()).map_err(|error| of_store(&error))?;
+    let clock = Clock::unkept();
+    let birth = Birth { store: u128::from(clock::random_bits()), at: clock.moment() };
+    let mut store = Sqlite::open(state.root(), birth).map_err(|error| of_store(&error))?;
+    let age = u64::try_from(what.older_than.as_nanos()).unwrap_or(u64::MAX);
+    let since = Moment::from_nanos(clock.moment().as_nanos().saturating_sub(age));
+    let pruned = store.prune(Keep { since, newest: what.keep }).map_err(|error| of_store(&error))?;
+    if what.answer.json {
+        console.json(&pruned)?;
+    } else {
+        let (runs, lines) = (text::count(pruned.runs, "run"), text::count(pruned.entries, "line"));
+        console.print(&format!("deleted {runs} and {lines} of the journal"))?;
+    }
+    Ok(Exit::GOOD)
+}
+
+fn figures(info: &Info, state: &StateDir, width: usize) -> String {
+    let mut facts = vec![
+        ("folder".to_owned(), state.root().display().to_string()),
+        ("store".to_owned(), info.store.clone()),
+        ("schema".to_owned(), format!("version {}, engine {}", info.version, info.engine)),
+        (
+            "size".to_owned(),
+            format!("{}, {} of it free, log {}", bytes(info.bytes), bytes(info.free_bytes), bytes(info.log_bytes)),
+        ),
+        ("journal".to_owned(), text::count(info.entries, "line")),
+    ];
+    facts.extend(info.runs.iter().map(|(word, number)| (word.clone(), text::count(*number, "run"))));
+    let cells = |(key, value): (String, String)| vec![Cell::styled(key, text::FAINT), Cell::new(value)];
+    let rows: Vec<Vec<Cell>> = facts.into_iter().map(cells).collect();
+    text::table(&rows, width)
+}
+
+/// Writes a size as people say it.
+pub(super) fn bytes(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match UNITS.iter().find(|(_, size)| bytes >= *size) {
+        Some((unit, size)) => format!("{}.{} {unit}", bytes / size, bytes % size * 10 / size),
+        None => format!("{bytes} bytes"),
+    }
+}

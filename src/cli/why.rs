@@ -1,0 +1,110 @@
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::json;
+
+use super::answer::Answer;
+use super::console::Console;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::show::seconds;
+use super::source::Source;
+use super::text;
+use super::words;
+use crate::api::Reason;
+use crate::state::StateDir;
+use crate::store::view::{AttemptView, DecisionView, RunView};
+use crate::store::{How, State};
+
+/// Says why a run stands where it stands: the evidence, the rule, the counters
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  steadfast why 12
+  steadfast why train-7b             the newest run of the job")]
+pub(super) struct Arguments {
+    /// A run, or a job for its newest run
+    #[arg(value_name = "RUN|JOB")]
+    run: String,
+    /// Tell of every attempt, not only of the last
+    #[arg(long, short)]
+    all: bool,
+    #[command(flatten)]
+    answer: Answer,
+}
+
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
+    let source = Source::open(state)?;
+    let view = source.run(source.find(&what.run)?)?;
+    // What keeps a run from going on is known to the daemon alone: slots, groups, other runs.
+    let reasons = match view.state {
+        State::Closed => Vec::new(),
+        State::Queued | State::Running | State::Waiting | State::Finishing => source.reasons(view.run)?,
+    };
+    let first = if what.all { 0 } else { view.attempts.len().saturating_sub(1) };
+    let attempts = &view.attempts[first..];
+    if what.answer.json {
+        let standing = words::standing(view.state, view.ending, view.held);
+        console.json(&json!({
+            "run": view.run, "job": view.job, "state": view.state, "standing": standing, "sentence": view.sentence,
+            "reasons": reasons, "ledger": view.ledger, "attempts": attempts, "finish": view.finish,
+        }))?;
+        return Ok(Exit::GOOD);
+    }
+    console.print(&page(&view, attempts, &reasons, console.width))?;
+    console.say(format_args!("output: steadfast logs {}", view.run));
+    Ok(Exit::GOOD)
+}
+
+fn page(view: &RunView, attempts: &[AttemptView], reasons: &[Reason], width: usize) -> String {
+    let (bold, style) = (text::HEADING, words::style(view.state, view.ending, view.trouble));
+    let standing = words::standing(view.state, view.ending, view.held);
+    let mut out = format!("{bold}run {}{bold:#} of {}: {style}{standing}{style:#}\n", view.run, view.job);
+    let _ = writeln!(out, "{}", text::wrap(&view.sentence, width, 2));
+    for reason in reasons {
+        let (sign, style) = if reason.blocks { ("waits", text::DOUBTFUL) } else { ("ok", text::GOOD) };
+        let _ = writeln!(out, "  {style}{sign:<5}{style:#}  {:<10}  {}", reason.about, reason.sentence);
+    }
+    for one in attempts {
+        let _ = write!(out, "\n{}", attempt(one, width));
+    }
+    if let Some(because) = &view.skipped_because {
+        let _ = writeln!(out, "  {because}");
+    }
+    out
+}
+
+/// One attempt with its evidence: what was seen, what became of it, what was decided.
+pub(super) fn attempt(attempt: &AttemptView, width: usize) -> String {
+    let (bold, style) = (text::HEADING, words::outcome_style(attempt.outcome));
+    let outcome = attempt.outcome.map_or("running", How::as_str);
+    let mut out = format!("{bold}attempt {}{bold:#}: {style}{outcome}{style:#}", attempt.number);
+    if let Some(class) = &attempt.class {
+        let _ = write!(out, ", {class}");
+    }
+    if let Some(usage) = &attempt.usage {
+        let _ = write!(out, ", after {}", seconds(usage.took_seconds));
+    }
+    out.push('\n');
+    for fact in &attempt.evidence {
+        let named = fact.class.as_ref().map_or_else(String::new, |class| format!("{class}, "));
+        let by = fact.by.as_ref().map_or_else(String::new, |by| format!("{by}, "));
+        let rival = fact.rival.as_ref().map_or_else(String::new, |rival| format!(" {rival}"));
+        let line = format!("{}: {named}{by}{}{rival}", fact.fact, fact.fate.replace('-', " "));
+        let _ = writeln!(out, "  {}", text::cut(&line, width.saturating_sub(2)));
+    }
+    for decision in attempt.cut.iter().chain(&attempt.decision) {
+        let _ = writeln!(out, "{}", text::wrap(&decided(decision), width, 2));
+    }
+    out
+}
+
+fn decided(decision: &DecisionView) -> String {
+    let follows = match (&decision.ending, decision.delay_seconds) {
+        (Some(ending), _) => format!("{ending}"),
+        (None, Some(delay)) => format!("waits {}", seconds(delay)),
+        (None, None) => decision.follows.clone(),
+    };
+    let by = decision.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
+    format!("then: {follows}{by}: {}", decision.because.sentence)
+}

@@ -1,0 +1,9 @@
+//! A real daemon, asked over its socket.
+
+mod follows;
+mod guarded;
+mod house;
+mod reads;
+mod starts;
+mod stops;
+mod waits;
