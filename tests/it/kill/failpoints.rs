@@ -11,7 +11,7 @@ use steadfast::failpoint::NAMES;
 use steadfast::sys::proc;
 
 use super::check::{Allowed, check, reader};
-use super::place::{Daemon, Place, eventually, signal};
+use super::place::{Daemon, Place, eventually, lives, signal};
 
 const EVERYTHING: Allowed = Allowed { lost: true, cancelled: true, stones: true };
 
@@ -45,16 +45,34 @@ fn watch(place: &Place, name: &str, daemon: &mut Daemon, enough: impl Fn() -> bo
     }
 }
 
+/// Waits until an attempt is announced that does not begin, because the pool sleeps.
+fn wait_for_a_launch_that_nobody_takes(place: &Place) {
+    let rows = reader(place);
+    let end = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < end {
+        pause(10);
+        let log = std::fs::read_to_string(place.side().join("log")).unwrap();
+        let mut select = rows.prepare("SELECT run, number FROM attempts WHERE state = 'running'").unwrap();
+        let announced = select.query_map((), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).unwrap();
+        let is_taken = |(run, number)| log.contains(&format!("begin {run} {number} "));
+        if announced.flatten().filter(|start| !is_taken(*start)).count() > 1 {
+            return;
+        }
+    }
+}
+
 /// Leaves to the second daemon all that can be left: a pool that sleeps while launch requests lie in its socket, and a program
 /// whose shim is dead.
 fn recover(place: &Place, daemon: Daemon, name: &str, armed: &str) {
     let shims = place.shims();
     shims.iter().for_each(|pid| signal(*pid, "STOP"));
-    pause(120);
+    wait_for_a_launch_that_nobody_takes(place);
     daemon.kill();
     let families = proc::by_parent();
-    let holding = |pid: &&i32| families.contains_key(*pid);
-    shims.iter().filter(holding).take(1).for_each(|pid| signal(*pid, "KILL"));
+    let children = |shim: &i32| families.get(shim).into_iter().flatten();
+    let holding = shims.iter().filter(|shim| children(shim).any(|child| lives(*child)));
+    // The newest is one of its own, whose program sleeps long.
+    holding.max().into_iter().for_each(|pid| signal(*pid, "KILL"));
     let mut second = place.start_armed(&["--until-idle", "--slots", "40"], armed);
     pause(60);
     shims.iter().for_each(|pid| signal(*pid, "CONT"));
@@ -90,6 +108,7 @@ fn case(name: &str, action: &str) -> Vec<String> {
     if !matches!(calm, Some(0 | 1)) {
         wrong.push(format!("the last daemon ended with {calm:?}"));
     }
+    eventually("no shim is left", || place.shims().is_empty());
     place.calm();
     wrong.extend(check(&place, EVERYTHING).0);
     if !wrong.is_empty() {
@@ -174,6 +193,8 @@ fn is_begun_once(place: &Place, stopped: &[i32]) {
     pause(150);
     stopped.iter().for_each(|pid| signal(*pid, "CONT"));
     assert!(matches!(second.ends().code(), Some(0 | 1)), "{}", place.said());
+    // Who comes second must find the word that it is too late, so that word stays as long as somebody might come.
+    eventually("no shim is left", || place.shims().is_empty());
     place.calm();
     let (wrong, figures) = check(place, Allowed::default());
     assert!(wrong.is_empty(), "{}\n{figures:?}\n{}", wrong.join("\n"), place.said());
