@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use steadfast::clock::Now;
 use steadfast::dispatch::{
-    Awakening, Birth, Dispatcher, Effect, Ended, Exit, Found, Input, Loaded, Order, Settings, Surroundings, Target, Terms,
+    Awakening, Birth, Dispatcher, Effect, Ended, Exit, Found, Input, Loaded, Order, Settings, Surroundings, Target,
+    Terms,
 };
 use steadfast::ids::{Digest, RunId};
 use steadfast::job::Config;
