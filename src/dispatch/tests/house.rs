@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use steadfast_retry::{Decision, Delay, Finalizer, Moment, On, Policy, Rule};
 
 use crate::dispatch::{
-    Answer, Awakening, BatchId, Dispatcher, Effect, Ended, Exit, Found, Input, Loaded, Now, Order, Refusal, RequestId,
-    Settings, Surroundings, Target, Terms, WINDOW,
+    Answer, Awakening, BatchId, Birth, Dispatcher, Effect, Ended, Exit, Found, Input, Loaded, Now, Order, Refusal,
+    RequestId, Settings, Surroundings, Target, Terms, WINDOW,
 };
 use crate::evidence::{Classes, Evidence, Fact, HostEvent};
 use crate::ids::{Digest, Piece, RunId, Token};
@@ -435,7 +435,7 @@ fn now(since: Duration, thrown: u64) -> Now {
 
 fn awakening(slots: usize, until_idle: bool, terms: HashMap<(Digest, Digest), Terms>) -> Awakening {
     let settings = Settings { slots, until_idle, window: WINDOW, surroundings: Surroundings::default() };
-    Awakening { settings, terms, version: "test".to_owned(), boot: "boot".to_owned(), new_process: true }
+    Awakening { settings, terms, version: "test".to_owned(), boot: "boot".to_owned(), birth: Birth::New }
 }
 
 /// An entry in words; what no test speaks of is passed over.

@@ -101,7 +101,9 @@ fn on_a_full_disk_nothing_begins_what_runs_runs_on_and_space_is_enough_to_go_on(
     place.see_state_at(copy);
     let (wrong, figures) = check(&place, Allowed::default());
     assert!(wrong.is_empty(), "{}\n{figures:?}\n{}", wrong.join("\n"), place.said());
-    let lives: i64 = reader(&place).query_row("SELECT count(*) FROM journal WHERE kind = 'daemon-woke'", (), |row| row.get(0)).unwrap();
+    let lives: i64 = reader(&place)
+        .query_row("SELECT count(*) FROM journal WHERE kind = 'daemon-woke'", (), |row| row.get(0))
+        .unwrap();
     assert_eq!(lives, 1, "one daemon did it all");
 }
 

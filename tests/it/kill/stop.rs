@@ -31,9 +31,11 @@ fn a_daemon_that_is_stopped_leaves_its_jobs_to_the_next() {
     assert!(matches!(place.calm(), Some(0 | 1)));
     is_right(&place, Allowed::default());
     let rows = reader(&place);
-    let clean: i64 = rows.query_row("SELECT count(*) FROM journal WHERE kind = 'daemon-slept'", (), |row| row.get(0)).unwrap();
+    let clean: i64 =
+        rows.query_row("SELECT count(*) FROM journal WHERE kind = 'daemon-slept'", (), |row| row.get(0)).unwrap();
     assert_eq!(clean, 2, "both daemons ended cleanly");
-    let crossed: i64 = rows.query_row("SELECT count(*) FROM journal WHERE kind = 'crossed'", (), |row| row.get(0)).unwrap();
+    let crossed: i64 =
+        rows.query_row("SELECT count(*) FROM journal WHERE kind = 'crossed'", (), |row| row.get(0)).unwrap();
     assert_eq!(crossed, 0, "a clean stop is no death");
 }
 

@@ -54,7 +54,7 @@ impl Play {
         let first = self.runs.keys().next_back().map_or(1, |last| last + 1);
         let job = JOBS[which % 3];
         let size = if which.is_multiple_of(7) { 3 } else { 1 };
-        let sweep = Sweep { first: RunId(first), size };
+        let sweep = Sweep { first: RunId(first), size, needed: size };
         let openings = (0..size).map(|point| match size {
             1 => Opening { priority: (which % 5) as i32 - 2, ..opening(first, job) },
             _ => point_of(first + u64::from(point), job, point, sweep),
