@@ -19,10 +19,13 @@
 
 mod answer;
 mod arguments;
+mod change;
 mod check;
 mod completions;
 mod console;
+mod daemon;
 mod demo;
+mod doctor;
 mod events;
 mod exit;
 mod explain;
@@ -39,11 +42,14 @@ mod schema;
 mod serve;
 mod show;
 mod source;
+mod start;
 mod state;
 mod store;
 mod surroundings;
 mod text;
+mod trace;
 mod train;
+mod wait;
 mod why;
 mod words;
 
@@ -84,18 +90,27 @@ fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundi
     match arguments.command {
         Command::Run(what) => run::perform(&what, console, surroundings, state().ok()),
         Command::Serve(what) => serve::perform(&what, chosen.as_ref(), console, surroundings),
+        Command::Start(what) => start::perform(&what, console, &state()?),
         Command::Ps(what) => ps::perform(&what, console, &state()?),
         Command::Show(what) => show::perform(&what, console, &state()?),
         Command::Logs(what) => logs::perform(&what, console, &state()?),
         Command::Why(what) => why::perform(&what, console, &state()?),
+        Command::Wait(what) => wait::perform(&what, console, &state()?),
+        Command::Retry(what) => change::retry(&what, console, &state()?),
+        Command::Cancel(what) => change::cancel(&what, console, &state()?),
+        Command::Hold(what) => change::hold(&what, console, &state()?),
+        Command::Release(what) => change::release(&what, console, &state()?),
         Command::Jobs(what) => jobs::perform(what, console),
         Command::Policy(what) => policy::perform(what, console),
         Command::Check(what) => check::perform(&what, console),
         Command::Schema(what) => schema::perform(&what, console),
         Command::Explain(what) => explain::perform(&what, console),
         Command::Events(what) => events::perform(&what, console, &state()?),
+        Command::Trace(what) => trace::perform(&what, console, &state()?),
         Command::Store(what) => store::perform(what, console, &state()?),
+        Command::Daemon(what) => daemon::perform(&what, console, &state()?),
         Command::Init(what) => init::perform(&what, console),
+        Command::Doctor(what) => doctor::perform(&what, console, surroundings, &state()?),
         Command::Demo(_) => demo::perform(chosen.as_ref(), console, surroundings),
         Command::Completions(what) => completions::perform(&what, console),
         Command::Man(what) => man::perform(&what, console),

@@ -148,7 +148,7 @@ impl Dispatcher {
 
     fn take(&mut self, hour: &mut Hour, input: Input) {
         if self.phase == Phase::Gone {
-            return self.refuse(input);
+            return self.refuse(&input);
         }
         match input {
             Input::Loaded(loaded) => self.loaded(hour, *loaded),
@@ -174,11 +174,11 @@ impl Dispatcher {
     }
 
     /// Answers whoever asks while the last word is being written; what else came, the next daemon is told again.
-    fn refuse(&mut self, input: Input) {
+    fn refuse(&mut self, input: &Input) {
         match input {
             Input::Start { request, .. } | Input::Cancel { request, .. } | Input::Hold { request, .. } => {
                 let answer = Err(Refusal::Conflict("the daemon is stopping".to_owned()));
-                self.outbox.afterwards(Effect::Answer { request, answer });
+                self.outbox.afterwards(Effect::Answer { request: *request, answer });
             }
             Input::Loaded(_)
             | Input::Tick
@@ -328,3 +328,6 @@ fn moment_of(hour: &Hour, wall: jiff::Timestamp) -> Moment {
     let ahead = wall.duration_since(hour.wall);
     hour.at + std::time::Duration::try_from(ahead).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 
 use super::console::Colour;
 use super::{
-    check, completions, demo, events, explain, init, jobs, logs, man, policy, ps, run, schema, serve, show, store,
-    train, why,
+    change, check, completions, daemon, demo, doctor, events, explain, init, jobs, logs, man, policy, ps, run, schema,
+    serve, show, start, store, trace, train, wait, why,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -48,18 +48,27 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Run(run::Arguments),
     Serve(serve::Arguments),
+    Start(start::Arguments),
     Ps(ps::Arguments),
     Show(show::Arguments),
     Logs(logs::Arguments),
     Why(why::Arguments),
+    Wait(wait::Arguments),
+    Retry(change::Retry),
+    Cancel(change::Cancel),
+    Hold(change::Hold),
+    Release(change::Release),
     Jobs(jobs::Arguments),
     Policy(policy::Arguments),
     Check(check::Arguments),
     Schema(schema::Arguments),
     Explain(explain::Arguments),
     Events(events::Arguments),
+    Trace(trace::Arguments),
     Store(store::Arguments),
+    Daemon(daemon::Arguments),
     Init(init::Arguments),
+    Doctor(doctor::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::source::Source;
+use super::source::{self, Source};
 use super::text::{self, Cell};
 use crate::ids::RunId;
 use crate::state::StateDir;
@@ -15,14 +15,18 @@ use crate::store::view::{EventView, Events};
 #[command(after_help = "\
 Examples:
   steadfast events --run 12
+  steadfast events -f
   steadfast events --after 4711 --json | jq .sentence")]
 pub(super) struct Arguments {
     /// Only what is about this run
     #[arg(long, value_name = "RUN")]
     run: Option<RunId>,
     /// Only what comes behind this line
-    #[arg(long, value_name = "NUMBER", default_value = "0", hide_default_value = true)]
-    after: u64,
+    #[arg(long, value_name = "NUMBER")]
+    after: Option<u64>,
+    /// Go on with lines as they are written; from now on, unless --after is given
+    #[arg(long, short, conflicts_with = "limit")]
+    follow: bool,
     /// How many lines at most
     #[arg(long, short = 'n', value_name = "NUMBER", default_value = "1000", value_parser = clap::value_parser!(u16).range(1..=10000))]
     limit: u16,
@@ -31,15 +35,15 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
+    if what.follow {
+        return follow(what, console, state);
+    }
     let source = Source::open(state)?;
-    let wanted = Events { after: what.after, limit: usize::from(what.limit), run: what.run };
+    let wanted = Events { after: what.after.unwrap_or(0), limit: usize::from(what.limit), run: what.run };
     let page = source.events(&wanted)?;
     if what.answer.json {
         // A stream for programs: one document for each line.
-        for event in &page.events {
-            let line = serde_json::to_string(event).map_err(std::io::Error::from)?;
-            console.print(&line)?;
-        }
+        page.events.iter().try_for_each(|event| line(event, console))?;
     } else {
         let rows: Vec<Vec<Cell>> = page.events.iter().map(row).collect();
         console.print(&text::headed(["LINE", "AT", "WHO", "WHAT"], rows, console.width))?;
@@ -48,6 +52,27 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
         console.say(format_args!("there are more: steadfast events --after {}", page.next));
     }
     Ok(Exit::GOOD)
+}
+
+/// Prints lines as they are written, until somebody has seen enough.
+fn follow(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
+    let mut client = source::daemon(state)?;
+    for event in client.follow_events(what.run, what.after)? {
+        let event = event?;
+        if what.answer.json {
+            line(&event, console)?;
+        } else {
+            console.print(&text::table(&[row(&event)], console.width))?;
+        }
+        console.flush()?;
+    }
+    Ok(Exit::GOOD)
+}
+
+/// One JSON document on a line.
+fn line(event: &EventView, console: &mut Console) -> Result<(), Failure> {
+    let line = serde_json::to_string(event).map_err(std::io::Error::from)?;
+    Ok(console.print(&line)?)
 }
 
 fn row(event: &EventView) -> Vec<Cell> {

@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-/// The number that a command ends with.
+/// The number that a command ends with. The daemon's own problems bring theirs along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Exit(pub(super) u8);
 
@@ -17,10 +17,6 @@ impl Exit {
     pub(super) const NOT_FOUND: Self = Self(4);
     /// It cannot be done now: the run is over already, the file is there already.
     pub(super) const CONFLICT: Self = Self(5);
-    /// No daemon answers.
-    pub(super) const UNREACHABLE: Self = Self(6);
-    /// It is not allowed.
-    pub(super) const DENIED: Self = Self(7);
     /// Whatever was waited for is still being tried.
     pub(super) const STILL_TRYING: Self = Self(75);
     /// A time limit of ours ended it.

@@ -5,11 +5,13 @@ use clap::{Args, ValueEnum};
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::source::Source;
+use super::source::{self, Source};
 use super::text;
+use crate::api::{LogQuery, LogStream};
 use crate::exec::log::{Log, Stream};
-use crate::ids::Piece;
+use crate::ids::{Piece, RunId};
 use crate::state::StateDir;
+use crate::store::State;
 use crate::store::view::{RunView, Time};
 
 /// Prints the output of a run's attempts
@@ -30,6 +32,9 @@ pub(super) struct Arguments {
     /// Print one stream alone
     #[arg(long, value_enum, value_name = "WHICH")]
     stream: Option<Which>,
+    /// Go on while the run writes, and with the attempts that follow
+    #[arg(long, short, conflicts_with_all = ["all", "tail"])]
+    follow: bool,
     /// Print so many of the last lines only
     #[arg(long, value_name = "LINES")]
     tail: Option<usize>,
@@ -53,6 +58,9 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
         None => (what.run.as_str(), None),
     };
     let view = source.run(source.find(word)?)?;
+    if what.follow && view.state != State::Closed {
+        return follow(what, view.run, piece, console, state);
+    }
     let pieces = pieces(&view, piece, what.all)?;
     let several = pieces.len() > 1;
     for piece in pieces {
@@ -72,6 +80,38 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
             console.say(format_args!("{bold}{}{bold:#}", named(&piece)));
         }
         print(&log, what, console)?;
+    }
+    Ok(Exit::GOOD)
+}
+
+/// Prints what a run writes, until it is over.
+fn follow(
+    what: &Arguments,
+    run: RunId,
+    piece: Option<Piece>,
+    console: &mut Console,
+    state: &StateDir,
+) -> Result<Exit, Failure> {
+    let stream = what.stream.map(|which| match which {
+        Which::Out => LogStream::Out,
+        Which::Err => LogStream::Err,
+    });
+    let piece = piece.map(|piece| piece.to_string());
+    let query = LogQuery { piece, stream, follow: true, ..LogQuery::default() };
+    let mut client = source::daemon(state)?;
+    let mut last = None;
+    for line in client.log(run, &query)? {
+        let line = line?;
+        if last.as_ref().is_some_and(|last| *last != line.piece) {
+            let bold = text::HEADING;
+            console.say(format_args!("{bold}{}{bold:#}", named(&line.piece)));
+        }
+        if let (true, Some(at)) = (what.times, line.at) {
+            write!(console.out(), "{at} ")?;
+        }
+        console.out().write_all(&line.content())?;
+        console.flush()?;
+        last = Some(line.piece);
     }
     Ok(Exit::GOOD)
 }

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use steadfast_retry::Policy;
+use steadfast_retry::{Moment, Policy};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use crate::api::{Client, Problem, Reason};
 use crate::clock::Clock;
 use crate::ids::RunId;
 use crate::job::Definition;
+use crate::journal::Entry;
 use crate::state::StateDir;
 use crate::store::StoreError;
-use crate::store::view::{EventPage, Events, Filter, Order, Page, RunPage, RunView, Time, View};
+use crate::store::view::{EventPage, Events, Filter, Order, Page, RunPage, RunRow, RunView, Time, View};
 
 /// What a reading command asks.
 pub(super) struct Source {
@@ -52,6 +54,42 @@ impl Source {
         self.view.events(wanted).map_err(|error| of_store(&error))
     }
 
+    pub(super) fn row(&self, run: RunId) -> Result<RunRow, Failure> {
+        let row = self.view.row(run).map_err(|error| of_store(&error))?;
+        row.ok_or_else(|| no_run(run))
+    }
+
+    /// Returns the journal of a run as it was written, oldest first.
+    pub(super) fn entries(&self, run: RunId) -> Result<Vec<Entry>, Failure> {
+        let mut entries = Vec::new();
+        let mut wanted = Events { after: 0, limit: 10_000, run: Some(run) };
+        loop {
+            let page = self.events(&wanted)?;
+            for event in page.events {
+                let happened = serde_json::from_value(event.entry).map_err(|error| {
+                    Failure::new(
+                        Exit::FAILED,
+                        format_args!("line {} of the journal cannot be read: {error}", event.seq),
+                    )
+                })?;
+                let at = u64::try_from(event.at.timestamp().as_nanosecond()).unwrap_or_default();
+                entries.push(Entry::of_run(Moment::from_nanos(at), run, happened));
+            }
+            if !page.more {
+                return Ok(entries);
+            }
+            wanted.after = page.next;
+        }
+    }
+
+    /// Returns what a run waits for, as the daemon sees it; nothing where no daemon lives.
+    pub(super) fn reasons(&self, run: RunId) -> Result<Vec<Reason>, Failure> {
+        match Client::connect(&self.state) {
+            Ok(mut client) => Ok(client.why(run)?.reasons),
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
     /// Finds the run that a word means: a number, or the newest run of a job.
     pub(super) fn find(&self, word: &str) -> Result<RunId, Failure> {
         if let Ok(run) = word.parse() {
@@ -68,10 +106,30 @@ impl Source {
     }
 }
 
+/// Connects to the daemon, for whatever only a daemon can do.
+pub(super) fn daemon(state: &StateDir) -> Result<Client, Failure> {
+    Client::connect(state).map_err(|unreachable| Failure::from(Problem::from(unreachable)))
+}
+
+/// The daemon's own words, with the exit code that belongs to them.
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let failure = Self::new(Exit(problem.code.exit_code()), &problem.message);
+        match problem.help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
+}
+
 /// Reads the policy out of a run's stored definition.
 fn policy_of(definition: &str) -> Option<Policy> {
     let definition: Definition = serde_json::from_str(definition).ok()?;
     Some((*definition.policy).clone())
+}
+
+fn no_run(run: RunId) -> Failure {
+    Failure::not_found(format_args!("there is no run {run}")).help("`steadfast ps` lists runs")
 }
 
 fn nothing_yet(folder: &Path) -> Failure {

@@ -50,8 +50,7 @@ impl<T: std::fmt::Display> From<T> for Cell {
 /// their last cell.
 pub(super) fn table(rows: &[Vec<Cell>], width: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widest = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(widest).collect();
+    let widths: Vec<usize> = (0..columns).map(|column| widest(rows, column)).collect();
     let mut out = String::new();
     for row in rows {
         let mut used = 0;
@@ -72,6 +71,30 @@ pub(super) fn table(rows: &[Vec<Cell>], width: usize) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Lays rows out in columns like [`table`], but goes on below where a last cell is too long, at its own column.
+pub(super) fn prose(rows: &[Vec<Cell>], width: usize) -> String {
+    let mut lines = Vec::new();
+    for row in rows {
+        let Some((last, before)) = row.split_last() else { continue };
+        let column: usize = (0..before.len()).map(|at| widest(rows, at) + 2).sum();
+        let room = width.saturating_sub(column).max(24);
+        let text = wrap(&last.text, room, 0);
+        for (at, line) in text.lines().enumerate() {
+            let mut cells: Vec<Cell> = match at {
+                0 => before.to_vec(),
+                _ => before.iter().map(|cell| Cell::new(" ".repeat(cell.width()))).collect(),
+            };
+            cells.push(Cell { text: line.to_owned(), style: last.style });
+            lines.push(cells);
+        }
+    }
+    table(&lines, width.max(40))
+}
+
+fn widest(rows: &[Vec<Cell>], column: usize) -> usize {
+    rows.iter().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0)
 }
 
 /// Lays a heading and rows out in columns.

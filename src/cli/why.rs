@@ -11,9 +11,10 @@ use super::show::seconds;
 use super::source::Source;
 use super::text;
 use super::words;
+use crate::api::Reason;
 use crate::state::StateDir;
-use crate::store::How;
 use crate::store::view::{AttemptView, DecisionView, RunView};
+use crate::store::{How, State};
 
 /// Says why a run stands where it stands: the evidence, the rule, the counters
 #[derive(Args, Debug)]
@@ -35,26 +36,35 @@ pub(super) struct Arguments {
 pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let source = Source::open(state)?;
     let view = source.run(source.find(&what.run)?)?;
+    // What keeps a run from going on is known to the daemon alone: slots, groups, other runs.
+    let reasons = match view.state {
+        State::Closed => Vec::new(),
+        State::Queued | State::Running | State::Waiting | State::Finishing => source.reasons(view.run)?,
+    };
     let first = if what.all { 0 } else { view.attempts.len().saturating_sub(1) };
     let attempts = &view.attempts[first..];
     if what.answer.json {
         let standing = words::standing(view.state, view.ending, view.held);
         console.json(&json!({
             "run": view.run, "job": view.job, "state": view.state, "standing": standing, "sentence": view.sentence,
-            "ledger": view.ledger, "attempts": attempts, "finish": view.finish,
+            "reasons": reasons, "ledger": view.ledger, "attempts": attempts, "finish": view.finish,
         }))?;
         return Ok(Exit::GOOD);
     }
-    console.print(&page(&view, attempts, console.width))?;
+    console.print(&page(&view, attempts, &reasons, console.width))?;
     console.say(format_args!("output: steadfast logs {}", view.run));
     Ok(Exit::GOOD)
 }
 
-fn page(view: &RunView, attempts: &[AttemptView], width: usize) -> String {
+fn page(view: &RunView, attempts: &[AttemptView], reasons: &[Reason], width: usize) -> String {
     let (bold, style) = (text::HEADING, words::style(view.state, view.ending, view.trouble));
     let standing = words::standing(view.state, view.ending, view.held);
     let mut out = format!("{bold}run {}{bold:#} of {}: {style}{standing}{style:#}\n", view.run, view.job);
     let _ = writeln!(out, "{}", text::wrap(&view.sentence, width, 2));
+    for reason in reasons {
+        let (sign, style) = if reason.blocks { ("waits", text::DOUBTFUL) } else { ("ok", text::GOOD) };
+        let _ = writeln!(out, "  {style}{sign:<5}{style:#}  {:<10}  {}", reason.about, reason.sentence);
+    }
     for one in attempts {
         let _ = write!(out, "\n{}", attempt(one, width));
     }

@@ -93,7 +93,15 @@ impl Hands {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&claims)?;
         claim::forget_draft(&claims);
         let can_punch = files::can_punch(&site.folder);
-        let shared = Shared { site, claims, reports, can_punch, runtime: Handle::current(), state: Mutex::default(), gone: Notify::new() };
+        let shared = Shared {
+            site,
+            claims,
+            reports,
+            can_punch,
+            runtime: Handle::current(),
+            state: Mutex::default(),
+            gone: Notify::new(),
+        };
         let hands = Self(Arc::new(shared));
         let fates = recover::recover(&hands, expected)?;
         Ok((hands, fates))

@@ -272,7 +272,7 @@ impl Store for Sqlite {
 }
 
 /// What a failpoint says, as the disk would have said it.
-fn interfered(error: std::io::Error) -> StoreError {
+fn interfered(error: impl std::fmt::Display) -> StoreError {
     StoreError::Io(error.to_string())
 }
 

@@ -11,4 +11,11 @@
 
 mod campaign;
 mod check;
+mod client;
+mod disk;
+mod failpoints;
+mod many;
 mod place;
+mod quarantine;
+mod stop;
+mod timeout;

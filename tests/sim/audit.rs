@@ -15,10 +15,11 @@ use steadfast::job::{Config, Definition};
 use steadfast::journal::{About, DaemonHappened, Entry, Happened, Opening};
 use steadfast::launch::{Launch, Start};
 use steadfast::store::Batch;
-use steadfast_retry::{Ending, Moment};
+use steadfast_retry::Ending;
 
 use crate::client::Clients;
 use crate::hands::Hands;
+use crate::profile::Profile;
 
 use jobs::JobBook;
 use runs::RunBook;
@@ -41,6 +42,9 @@ pub(crate) struct Audit {
     alive: HashMap<RunId, Start>,
     spawned: HashSet<(RunId, Piece)>,
     idempotency: HashMap<(RunId, Option<u32>, u16), String>,
+    /// Lanes that the store holds more of than the dispatcher may know, in its present life.
+    unsure: HashSet<String>,
+    window: usize,
     /// Jobs that must be opened in this batch, because what they come after has just ended.
     owed_after: Vec<String>,
     /// How many runs were closed with each ending, for whoever wants to know what was tried.
@@ -49,8 +53,10 @@ pub(crate) struct Audit {
 
 impl Audit {
     /// Notes what a new dispatcher is told.
-    pub(crate) fn new_life(&mut self, life: u64, boot: u64, slots: usize) {
-        (self.life, self.boot, self.slots) = (life, boot, slots);
+    pub(crate) fn new_life(&mut self, life: u64, boot: u64, profile: &Profile) {
+        (self.life, self.boot, self.slots, self.window) = (life, boot, profile.slots, profile.window);
+        let queued = self.runs.values().filter(|book| book.is_queued());
+        self.unsure = queued.map(|book| book.opening.lane.clone()).collect();
     }
 
     /// Keeps a configuration and returns the number under which its `Loaded` will name it.
@@ -86,7 +92,7 @@ impl Audit {
 
     fn entry(&mut self, entry: &Entry, skipped: bool, hands: &Hands, clients: &Clients) {
         match &entry.about {
-            About::Run(run, Happened::Opened(opening)) => self.opened(entry.at, *run, opening, skipped),
+            About::Run(run, Happened::Opened(opening)) => self.opened(*run, opening, skipped),
             About::Run(run, Happened::Closed { ending, .. }) => {
                 self.closed(*run, *ending, clients);
             }
@@ -101,11 +107,15 @@ impl Audit {
         }
     }
 
-    fn opened(&mut self, at: Moment, run: RunId, opening: &Opening, skipped: bool) {
+    fn opened(&mut self, run: RunId, opening: &Opening, skipped: bool) {
         let definition = self.definition(opening.definition);
         self.job_opened(run, opening, skipped);
-        let book = RunBook::new(at, opening.clone(), definition);
+        let book = RunBook::new(opening.clone(), definition);
         assert!(self.runs.insert(run, book).is_none(), "run {run} is opened twice");
+        let waiting = &self.jobs[&opening.job].waiting;
+        if waiting.iter().filter(|other| self.runs[other].opening.lane == opening.lane).count() > self.window {
+            self.unsure.insert(opening.lane.clone());
+        }
     }
 
     /// A run is closed once, with the ending that was decided, after everything that was owed.

@@ -169,7 +169,8 @@ impl Play {
             return self.agenda.after(Duration::from_secs(20), Event::Calm);
         }
         let ready = self.daemon.as_ref().is_some_and(|daemon| daemon.dispatcher.is_some() && !daemon.stopping);
-        if !ready && !(self.profile.until_idle && self.daemon.is_none()) {
+        let ended_by_itself = self.profile.until_idle && self.daemon.is_none();
+        if !ready && !ended_by_itself {
             self.agenda.after(Duration::from_secs(1), Event::Wake);
             return self.agenda.after(Duration::from_secs(30), Event::Calm);
         }

@@ -159,7 +159,7 @@ impl Hands {
         {
             return pool;
         }
-        let id = ShimId(u128::from(chance.bits()));
+        let id = ShimId(chance.bits());
         self.shims.insert(id, Shim { alive: true, journal: Vec::new(), told: 0 });
         if kind == ShimKind::Pool {
             self.pool = Some(id);

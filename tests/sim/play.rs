@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use steadfast::clock::Now;
 use steadfast::dispatch::{
-    Awakening, Dispatcher, Effect, Ended, Exit, Found, Input, Loaded, Now, Order, Settings, Surroundings, Target, Terms,
+    Awakening, Birth, Dispatcher, Effect, Ended, Exit, Found, Input, Loaded, Order, Settings, Surroundings, Target,
+    Terms,
 };
 use steadfast::ids::{Digest, RunId};
 use steadfast::job::Config;
@@ -88,11 +90,11 @@ pub(crate) fn play(seed: u64) -> Tried {
     };
     play.agenda.after(Duration::ZERO, Event::Wake);
     play.agenda.after(Duration::from_millis(1), Event::Chaos);
-    play.to_the_end()
+    play.until_rest()
 }
 
 impl Play {
-    fn to_the_end(mut self) -> Tried {
+    fn until_rest(mut self) -> Tried {
         let mut events = 0;
         while let Some(event) = self.agenda.next() {
             events += 1;
@@ -179,7 +181,7 @@ impl Play {
         self.lives += 1;
         let life = self.lives;
         let (draining, stopping) = (false, false);
-        self.audit.new_life(life, self.boot, self.profile.slots);
+        self.audit.new_life(life, self.boot, &self.profile);
         let recovered = self.store.recover().expect("the simulated store can be read");
         self.hands.open(&recovered.marks);
         let mut terms = HashMap::new();
@@ -193,8 +195,9 @@ impl Play {
         }
         note!("life {life} begins, new process {new_process}, clean {}", recovered.clean);
         let settings = self.settings();
+        let birth = if new_process { Birth::New } else { Birth::Again { failed: "a write".to_owned() } };
         let (version, boot) = ("sim".to_owned(), format!("boot-{}", self.boot));
-        let awakening = Awakening { settings, terms, version, boot, new_process };
+        let awakening = Awakening { settings, terms, version, boot, birth };
         let now = self.now();
         let (dispatcher, effects) = Dispatcher::recover(now, awakening, recovered);
         let until_idle = self.profile.until_idle;
@@ -438,10 +441,10 @@ impl Play {
             Letter::Durable(batch) => Input::Durable(batch),
             Letter::Report(report) => told(report),
             Letter::Refilled { lane, rows } => {
-                let mut terms = Vec::new();
+                let mut terms = HashMap::new();
                 for row in &rows {
                     let opening = &row.opening;
-                    terms.push(((opening.definition, opening.classes), self.terms(opening)));
+                    terms.insert((opening.definition, opening.classes), self.terms(opening));
                 }
                 Input::Refilled { lane, rows, terms }
             }

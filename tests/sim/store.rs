@@ -228,6 +228,7 @@ impl Memory {
                 }
             }
             JobHappened::Evaluated { until, .. } => self.job(job).evaluated = Some(*until),
+            JobHappened::Ended { .. } => {}
             JobHappened::Held { .. } => self.job(job).held = true,
             JobHappened::Released { .. } => self.job(job).held = false,
         }
@@ -236,16 +237,27 @@ impl Memory {
 }
 
 impl Store for Memory {
-    fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        for document in &batch.documents {
-            self.documents.entry(document.digest).or_insert_with(|| document.body.clone());
-        }
-        batch.entries.iter().try_for_each(|entry| self.write(entry))
+    fn append_group(&mut self, group: &[&Batch]) -> Result<(), StoreError> {
+        group.iter().try_for_each(|batch| {
+            for document in &batch.documents {
+                self.documents.entry(document.digest).or_insert_with(|| document.body.clone());
+            }
+            batch.entries.iter().try_for_each(|entry| self.write(entry))
+        })
+    }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn rest(&mut self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn recover(&mut self) -> Result<Recovered, StoreError> {
         let queued = |run: &RunId| Queued { run: *run, opening: self.runs[run].opening.clone() };
         Ok(Recovered {
+            newest_seq: self.runs.values().map(|run| run.entries.len() as u64).sum(),
             newest_run: self.runs.last_key_value().map_or(0, |(run, _)| run.0),
             begun: self.begun.iter().map(|run| Begun { run: *run, entries: self.runs[run].entries.clone() }).collect(),
             lanes: self.ready.iter().map(|(lane, ready)| (lane.clone(), ready.len() as u64)).collect(),

@@ -30,7 +30,6 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
         return Ok(Exit::GOOD);
     }
     console.print(&page(job, console.width))?;
-    console.say(format_args!("what follows a failure: steadfast policy show {}", job.definition.policy.name()));
     Ok(Exit::GOOD)
 }
 
@@ -66,6 +65,6 @@ fn page(job: &Job, width: usize) -> String {
         .into_iter()
         .map(|(key, value)| vec![Cell::styled(format_args!("  {key}"), text::FAINT), Cell::new(value)])
         .collect();
-    out.push_str(&text::table(&rows, width));
+    out.push_str(&text::prose(&rows, width));
     out
 }

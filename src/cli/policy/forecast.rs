@@ -56,8 +56,9 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
 }
 
 fn page(timeline: &Timeline, width: usize) -> String {
-    let rows = timeline.attempts.iter().map(row).collect();
-    let mut out = text::headed(["AT", "ATTEMPT", "OUTCOME", "THEN", "BECAUSE"], rows, width);
+    let heading = ["AT", "#", "OUTCOME", "THEN", "BECAUSE"].map(|word| Cell::styled(word, text::FAINT)).to_vec();
+    let rows: Vec<Vec<Cell>> = std::iter::once(heading).chain(timeline.attempts.iter().map(row)).collect();
+    let mut out = text::prose(&rows, width);
     out.push_str(&summary(timeline));
     out
 }

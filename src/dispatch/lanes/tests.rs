@@ -103,3 +103,52 @@ fn a_newer_run_of_higher_priority_enters_a_full_window() {
     lanes.left("/a", place(0, 1));
     assert_eq!(take(&mut lanes), Some(2));
 }
+
+fn queued(run: u64, priority: i32) -> Queued {
+    Queued { run: RunId(run), opening: opening("/a", priority) }
+}
+
+/// Lanes with a window of six, of which the store holds twelve runs; four were taken, and it is asked for more behind run 6.
+fn asked() -> Lanes {
+    let mut lanes = Lanes::with_window(6);
+    lanes.begin_with("/a", 12);
+    assert_eq!(lanes.refills().len(), 1);
+    lanes.refilled("/a", (1..=6).map(|run| queued(run, 0)).collect());
+    for run in 1..=4 {
+        assert_eq!(take(&mut lanes), Some(run));
+    }
+    assert_eq!(lanes.refills()[0].behind, Some(place(0, 6)));
+    lanes
+}
+
+#[test]
+fn what_overflows_a_window_while_the_store_is_asked_is_not_lost() {
+    let mut lanes = asked();
+    // The answer begins behind run 6, which these push out.
+    for run in 21..=25 {
+        lanes.opened(RunId(run), &opening("/a", 5));
+    }
+    lanes.refilled("/a", (7..=12).map(|run| queued(run, 0)).collect());
+    let mut taken = Vec::new();
+    loop {
+        for refill in lanes.refills() {
+            let behind = refill.behind.expect("something is in the window");
+            let left = (5..=12).filter(|run| !taken.contains(run) && place(0, *run) > behind);
+            lanes.refilled("/a", left.take(refill.most).map(|run| queued(run, 0)).collect());
+        }
+        match take(&mut lanes) {
+            Some(run) => taken.push(run),
+            None => break,
+        }
+    }
+    assert_eq!(taken, (21..=25).chain(5..=12).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_leaves_while_the_store_is_asked_does_not_come_back_with_its_answer() {
+    let mut lanes = asked();
+    lanes.left("/a", place(0, 7));
+    lanes.refilled("/a", [7, 8].map(|run| queued(run, 0)).to_vec());
+    let rest: Vec<_> = std::iter::from_fn(|| take(&mut lanes)).collect();
+    assert_eq!(rest, [5, 6, 8]);
+}

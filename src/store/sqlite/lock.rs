@@ -15,7 +15,15 @@ use crate::store::StoreError;
 /// The kernel gives it back when the process ends in whatever way; the number in the file is for people.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Gives the lock back by name: a child that is just being started holds a copy of the file, and with it a lock that is
+    /// only let go.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl Lock {
@@ -44,7 +52,7 @@ impl Lock {
         }
         // The number is a courtesy: on a full disk the lock holds without it.
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

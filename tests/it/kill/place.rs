@@ -16,6 +16,8 @@ pub(super) struct Place {
     folder: tempfile::TempDir,
     jobs: String,
     worker: PathBuf,
+    /// Where this process sees the state folder, if it is elsewhere than where the daemon sees it.
+    view: Option<PathBuf>,
 }
 
 impl Place {
@@ -28,15 +30,31 @@ impl Place {
         let worker = folder.path().join("worker.sh");
         std::fs::write(&worker, include_str!("worker.sh")).unwrap();
         std::fs::write(folder.path().join("side/log"), "").unwrap();
-        Self { folder, jobs: String::new(), worker }
+        Self { folder, jobs: String::new(), worker, view: None }
     }
 
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
 
+    /// The state folder, as this process sees it.
     pub(super) fn state(&self) -> PathBuf {
+        self.view.clone().unwrap_or_else(|| self.state_as_seen_inside())
+    }
+
+    /// The state folder, as the daemon sees it.
+    pub(super) fn state_as_seen_inside(&self) -> PathBuf {
         self.path().join("state")
+    }
+
+    /// Looks at the state folder elsewhere from now on.
+    pub(super) fn see_state_at(&mut self, view: PathBuf) {
+        self.view = Some(view);
+    }
+
+    /// Where daemons say what they say.
+    pub(super) fn said_to(&self) -> File {
+        File::options().append(true).create(true).open(self.path().join("said")).unwrap()
     }
 
     pub(super) fn side(&self) -> PathBuf {
@@ -94,8 +112,8 @@ impl Place {
     /// The command of a daemon over this place.
     pub(super) fn serve(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-        let said = File::options().append(true).create(true).open(self.path().join("said")).unwrap();
-        command.arg("serve").arg(self.path().join("jobs")).arg("--state").arg(self.state()).args(flags);
+        let said = self.said_to();
+        command.arg("serve").arg(self.path().join("jobs")).arg("--state").arg(self.state_as_seen_inside()).args(flags);
         command.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said);
         command
     }
@@ -105,9 +123,17 @@ impl Place {
         Daemon(Some(self.serve(flags).spawn().unwrap()))
     }
 
-    /// Starts a daemon with failpoints armed, in itself and in the shims that it starts.
+    /// Starts a daemon with failpoints armed, in itself and in the shims that it starts. Each fires once in all of them.
     pub(super) fn start_armed(&self, flags: &[&str], armed: &str) -> Daemon {
-        Daemon(Some(self.serve(flags).env("STEADFAST_FAILPOINTS", armed).spawn().unwrap()))
+        let hits = self.path().join("hits");
+        std::fs::create_dir_all(&hits).unwrap();
+        let mut command = self.serve(flags);
+        Daemon(Some(command.env("STEADFAST_FAILPOINTS", armed).env("STEADFAST_FAILPOINT_HITS", hits).spawn().unwrap()))
+    }
+
+    /// Says whether a failpoint has fired.
+    pub(super) fn was_hit(&self, name: &str) -> bool {
+        self.path().join("hits").join(name.replace("::", "-")).exists()
     }
 
     /// Lets a daemon finish everything, and returns its exit code.
@@ -123,13 +149,16 @@ impl Place {
 
     /// The shims of this place that live: their processes.
     pub(super) fn shims(&self) -> Vec<i32> {
-        let home = self.state().join("shims").into_os_string().into_encoded_bytes();
+        let home = self.state_as_seen_inside().join("shims").into_os_string().into_encoded_bytes();
         let is_shim = |pid: &i32| {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let mut words = line.split(|byte| *byte == 0);
             words.nth(1) == Some(b"__shim") && words.next().is_some_and(|folder| folder.starts_with(&home))
         };
-        proc::everyone().into_iter().filter(is_shim).filter(|pid| lives(*pid)).collect()
+        let all: Vec<_> = proc::everyone().into_iter().filter(is_shim).filter_map(proc::stat).collect();
+        // A child that has not become another program yet still looks like the shim that started it.
+        let is_child = |stat: &proc::Stat| all.iter().any(|other| other.pid == stat.parent);
+        all.iter().filter(|stat| !stat.is_dead() && !is_child(stat)).map(|stat| stat.pid).collect()
     }
 
     /// Waits until no shim lives and nothing of any is left on disk, and says what is if it takes too long.
@@ -171,6 +200,10 @@ impl Drop for Place {
 pub(super) struct Daemon(Option<Child>);
 
 impl Daemon {
+    pub(super) fn of(child: Child) -> Self {
+        Self(Some(child))
+    }
+
     pub(super) fn pid(&self) -> i32 {
         self.0.as_ref().map_or(0, |child| child.id().cast_signed())
     }
@@ -189,8 +222,13 @@ impl Daemon {
     }
 
     /// Waits for its end.
-    pub(super) fn ends(mut self) -> ExitStatus {
-        let end = Instant::now() + LONG;
+    pub(super) fn ends(self) -> ExitStatus {
+        self.ends_within(LONG)
+    }
+
+    /// The same, with more or less patience.
+    pub(super) fn ends_within(mut self, patience: Duration) -> ExitStatus {
+        let end = Instant::now() + patience;
         loop {
             if let Some(status) = self.has_ended() {
                 return status;

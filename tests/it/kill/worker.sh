@@ -33,6 +33,10 @@ if [ "$habit" = litter ]; then
     echo "$1:${22}" > "$side/left.$run"
 fi
 
+if [ "$habit" = chatter ]; then
+    head -c 3000000 /dev/zero
+fi
+
 sleep "$seconds"
 case $(((run * 7 + number * 3) % 5)) in
 0) echo "end $run $number $token 1" >> "$side/log"; exit 1 ;;

@@ -43,7 +43,7 @@ impl Play {
         let entries = match what {
             0..=2 => self.open(which),
             3 => self.tick(which),
-            4 => vec![if which % 3 == 0 { slept() } else { woke() }],
+            4 => vec![if which.is_multiple_of(3) { slept() } else { woke() }],
             _ => self.act(what, which),
         };
         self.told.extend(entries.iter().cloned());
@@ -53,7 +53,7 @@ impl Play {
     fn open(&mut self, which: usize) -> Vec<Entry> {
         let first = self.runs.keys().next_back().map_or(1, |last| last + 1);
         let job = JOBS[which % 3];
-        let size = if which % 7 == 0 { 3 } else { 1 };
+        let size = if which.is_multiple_of(7) { 3 } else { 1 };
         let sweep = Sweep { first: RunId(first), size, needed: size };
         let openings = (0..size).map(|point| match size {
             1 => Opening { priority: (which % 5) as i32 - 2, ..opening(first, job) },
@@ -95,7 +95,7 @@ impl Play {
         }
         match (actor.run.state.is_running(), what) {
             (_, 7) => vec![actor.run.is_cancelled()],
-            (_, 8) if chance % 5 == 0 => vec![actor.run.is_quarantined()],
+            (_, 8) if chance.is_multiple_of(5) => vec![actor.run.is_quarantined()],
             (false, _) => vec![actor.run.begins()],
             (true, 9) => vec![actor.run.starts(chance as u32)],
             (true, 10) => vec![actor.run.is_voided()],
@@ -138,7 +138,7 @@ impl Actor {
             let result = [FinalizerResult::Done, FinalizerResult::Failed, FinalizerResult::Lost][chance % 3];
             return vec![self.run.finalizer_ends(&format!("f0.{}", self.finalizers), result)];
         }
-        if chance % 3 == 0 {
+        if chance.is_multiple_of(3) {
             self.finalizing = true;
             self.finalizers += 1;
             return vec![self.run.finalizer_begins(&format!("f0.{}", self.finalizers))];

@@ -6,7 +6,9 @@ use steadfast::store::{Memory, Place, Queued, Recovered, Store};
 use super::play::{Account, Play};
 use super::words::batch;
 
-fn account_of(found: &Recovered) -> (Vec<(steadfast::ids::RunId, Vec<steadfast::journal::Entry>)>, Vec<(String, u64)>) {
+type Begun = Vec<(steadfast::ids::RunId, Vec<steadfast::journal::Entry>)>;
+
+fn account_of(found: &Recovered) -> (Begun, Vec<(String, u64)>) {
     (found.begun.iter().map(|begun| (begun.run, begun.entries.clone())).collect(), found.lanes.clone())
 }
 

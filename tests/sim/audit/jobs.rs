@@ -172,6 +172,8 @@ impl Audit {
                     assert_eq!(opening.trigger, Trigger::Schedule { due: *due }, "run {run} is of another due time");
                 }
             }
+            // What ended as a whole follows from the endings, which are audited one by one.
+            JobHappened::Ended { .. } => {}
             JobHappened::Evaluated { until, missed } => {
                 let schedule = self.config.jobs.get(name).and_then(|job| schedule_of(job));
                 book.evaluated(name, *until, *missed, schedule);

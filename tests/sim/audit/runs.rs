@@ -6,6 +6,7 @@ use std::sync::Arc;
 use steadfast::ids::{Piece, RunId, Token};
 use steadfast::job::Definition;
 use steadfast::journal::{FinalizerResult, Happened, Opening, Step};
+use steadfast::store::Place;
 use steadfast_retry::{AttemptLimit, AttemptNo, Decision, Ending, Event, Moment, On, Outcome};
 
 use crate::client::Clients;
@@ -63,7 +64,7 @@ struct Owed {
 }
 
 impl RunBook {
-    pub(super) fn new(_at: Moment, opening: Opening, definition: Arc<Definition>) -> Self {
+    pub(super) fn new(opening: Opening, definition: Arc<Definition>) -> Self {
         Self {
             opening,
             held: false,
@@ -182,17 +183,12 @@ impl RunBook {
                     }
                 };
                 // Progress forgives what was charged; the engine's own tests count that.
-                let counted = !limits.without_progress && self.definition_has_no_progress();
+                let counted = !limits.without_progress && self.charged.free_in_a_row == 0;
                 let within = most.is_none_or(|most| charged < most);
                 assert!(!counted || !goes_on || within, "run {run} goes on after {charged} failures of {most:?}");
             }
             Outcome::Failed(_) | Outcome::Succeeded | Outcome::Cancelled => {}
         }
-    }
-
-    /// Free failures in a row are forgiven by progress; whether there was any is not in these books.
-    const fn definition_has_no_progress(&self) -> bool {
-        self.charged.free_in_a_row == 0
     }
 
     fn owe(&mut self, after: Option<AttemptNo>, follows: impl Fn(On) -> bool) {
@@ -263,7 +259,7 @@ impl RunBook {
 
 impl Audit {
     pub(super) fn of_run(&mut self, at: Moment, run: RunId, happened: &Happened, hands: &Hands, clients: &Clients) {
-        let (life, boot) = (self.life, self.boot);
+        let life = self.life;
         let book = self.runs.get_mut(&run).unwrap_or_else(|| panic!("run {run} has {happened:?} before it is opened"));
         match happened {
             Happened::Stepped(step) => self.stepped(at, run, step, hands, clients),
@@ -290,7 +286,6 @@ impl Audit {
             }
             Happened::Opened(_) | Happened::Closed { .. } => unreachable!("these have functions of their own"),
         }
-        let _ = boot;
     }
 
     fn stepped(&mut self, at: Moment, run: RunId, step: &Step, hands: &Hands, clients: &Clients) {
@@ -347,18 +342,39 @@ impl Audit {
         let opening = &self.runs[&run].opening;
         assert!(self.running.len() < self.slots, "run {run} begins and all {} slots are taken", self.slots);
         let (group, job) = opening.lane.split_once('/').expect("a lane is group/job");
-        if let Some(declared) = self.config.groups.get(group) {
-            let same =
-                |other: &&RunId| self.runs[other].opening.lane.split_once('/').is_some_and(|(of, _)| of == group);
-            let taken = self.running.iter().filter(same).count();
-            assert!(taken < declared.slots as usize, "run {run} begins and all slots of `{group}` are taken");
-        }
+        assert!(self.has_slot(group), "run {run} begins and all slots of `{group}` are taken");
         assert!(!self.jobs.get(job).is_some_and(|job| job.held), "run {run} begins while `{job}` is held");
         if first && opening.serial {
             let others = &self.jobs[job].under_way;
             assert!(others.is_empty(), "run {run} begins beside {others:?}, and was to wait for them");
         }
+        self.goes_first(run);
         self.running.insert(run);
+    }
+
+    /// Who begins has no other in front of it: higher priority first, then the older run, among those that may begin.
+    fn goes_first(&self, run: RunId) {
+        let place = |run: RunId| Place { priority: self.runs[&run].opening.priority, run };
+        for (job, book) in &self.jobs {
+            let serial = book.waiting.iter().any(|other| self.runs[other].opening.serial);
+            if book.held || serial {
+                continue;
+            }
+            let in_front = book.waiting.iter().filter(|other| **other != run && place(**other) < place(run));
+            for other in in_front {
+                let waiting = &self.runs[other];
+                let group = waiting.opening.lane.split_once('/').map_or("", |(group, _)| group);
+                let may = !waiting.held && self.has_slot(group) && !self.unsure.contains(&waiting.opening.lane);
+                assert!(!may, "run {run} begins before run {other} of `{job}`, which is in front of it");
+            }
+        }
+    }
+
+    /// Says whether a group has a free slot.
+    fn has_slot(&self, group: &str) -> bool {
+        let of_group = |run: &&RunId| self.runs[run].opening.lane.split_once('/').is_some_and(|(of, _)| of == group);
+        let taken = self.running.iter().filter(of_group).count();
+        self.config.groups.get(group).is_none_or(|declared| taken < declared.slots as usize)
     }
 }
 

@@ -153,11 +153,7 @@ fn interruptions_have_an_end_of_their_own() {
 
 #[test]
 fn a_start_that_never_was_takes_a_number_and_costs_nothing() {
-    check(
-        plain(),
-        "never net ok",
-        &["attempt 2", "wait 1s, 1 of 3 charged", "attempt 3", "succeeded at attempt 3"],
-    );
+    check(plain(), "never net ok", &["attempt 2", "wait 1s, 1 of 3 charged", "attempt 3", "succeeded at attempt 3"]);
 }
 
 #[test]
@@ -165,7 +161,16 @@ fn starts_that_fail_in_a_row_are_not_tried_without_a_pause() {
     check(
         plain().attempts(1),
         "never never never lost ok",
-        &["attempt 2", "wait 1s", "attempt 3", "wait 2s", "attempt 4", "wait 4s, 4 lost in a row", "attempt 5", "succeeded at attempt 5"],
+        &[
+            "attempt 2",
+            "wait 1s",
+            "attempt 3",
+            "wait 2s",
+            "attempt 4",
+            "wait 4s, 4 lost in a row",
+            "attempt 5",
+            "succeeded at attempt 5",
+        ],
     );
 }
 

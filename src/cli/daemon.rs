@@ -1,0 +1,119 @@
+//! `steadfast daemon`: how the daemon is, and what it shall do.
+
+use clap::{Args, Subcommand};
+use steadfast_retry::Pretty;
+
+use super::answer::Answer;
+use super::console::Console;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::source;
+use super::text::{self, Cell};
+use crate::api::StatusView;
+use crate::state::StateDir;
+
+/// Asks the daemon how it is, and tells it what to do
+#[derive(Args, Debug)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows how the daemon is
+    Status(Answer),
+    /// Reads the files of jobs again, and shows what changed
+    Reload,
+    /// Lets no new attempt begin; what is running runs on
+    Drain {
+        /// Let attempts begin again
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Stops the daemon; what is running runs on until the next one
+    Stop {
+        /// Stop what is running as well
+        #[arg(long)]
+        jobs: bool,
+    },
+}
+
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
+    let mut client = source::daemon(state)?;
+    match &what.command {
+        Command::Status(answer) => {
+            let status = client.status()?;
+            if answer.json {
+                console.json(&status)?;
+            } else {
+                console.print(&page(&status, console.width))?;
+            }
+            if status.degraded.is_some() {
+                return Ok(Exit::FAILED);
+            }
+        }
+        Command::Reload => {
+            let difference = client.reload()?.difference;
+            let told = if difference.is_empty() { "nothing changed" } else { difference.trim_end() };
+            console.print(told)?;
+        }
+        Command::Drain { undo } => {
+            client.drain(!undo)?;
+            console.print(if *undo { "attempts begin again" } else { "no new attempt begins" })?;
+            if !undo {
+                console.say("to let them begin again: steadfast daemon drain --undo");
+            }
+        }
+        Command::Stop { jobs } => {
+            client.stop(*jobs)?;
+            console.print(if *jobs {
+                "stopping, and what is running as well"
+            } else {
+                "stopping; what is running runs on"
+            })?;
+        }
+    }
+    Ok(Exit::GOOD)
+}
+
+fn page(status: &StatusView, width: usize) -> String {
+    let (good, bad, doubtful) = (text::GOOD, text::BAD, text::DOUBTFUL);
+    let condition = match (&status.degraded, status.draining) {
+        (Some(why), _) => format!("{bad}degraded{bad:#}: {why}"),
+        (None, true) => format!("{doubtful}draining{doubtful:#}"),
+        (None, false) => format!("{good}working{good:#}"),
+    };
+    let counts = &status.counts;
+    let slots = status
+        .slots
+        .of
+        .map_or_else(|| status.slots.taken.to_string(), |of| format!("{} of {of} taken", status.slots.taken));
+    let mut facts = vec![
+        (
+            "daemon",
+            format!(
+                "{} as process {}, for {}",
+                status.version,
+                status.pid,
+                Pretty(status.now.since(status.began_at)).rounded()
+            ),
+        ),
+        ("state", status.state.clone()),
+        ("slots", slots),
+        ("runs", format!("{} running, {} waiting, {} queued", counts.running, counts.waiting, counts.queued)),
+        ("jobs", format!("{} of {}", status.config.jobs, text::count(status.config.files.len(), "file"))),
+    ];
+    facts.extend(status.due_at.map(|due| ("next", format!("in {}", Pretty(due.since(status.now)).rounded()))));
+    facts.extend(
+        status.config.refused.as_ref().map(|why| ("refused", why.lines().next().unwrap_or_default().to_owned())),
+    );
+    for writer in status.trace.iter().filter(|writer| writer.dropped_lines > 0) {
+        facts.push(("trace", format!("{} dropped {} lines", writer.writer, writer.dropped_lines)));
+    }
+    let cells =
+        |(key, value): (&str, String)| vec![Cell::styled(format_args!("  {key}"), text::FAINT), Cell::new(value)];
+    let rows: Vec<Vec<Cell>> = facts.into_iter().map(cells).collect();
+    format!("{condition}\n{}", text::table(&rows, width))
+}

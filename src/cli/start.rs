@@ -1,0 +1,88 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::Args;
+use steadfast_retry::parse_duration;
+
+use super::answer::Answer;
+use super::console::Console;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::source;
+use super::wait::{self, Until};
+use crate::api::Start;
+use crate::state::StateDir;
+
+/// Starts jobs under the daemon
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  steadfast start fetch-papers -p since=2026-11-20
+  steadfast start sweep --point 3
+  steadfast start nightly --wait && ./publish.sh
+
+A second start with the same --key opens nothing and names the same run.")]
+pub(super) struct Arguments {
+    /// The jobs
+    #[arg(value_name = "JOB", required = true)]
+    jobs: Vec<String>,
+    /// A value of one of the job's parameters; may be given more than once
+    #[arg(long = "parameter", short = 'p', value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// Only this point of the job's matrix, counted from 0
+    #[arg(long, value_name = "NUMBER")]
+    point: Option<u32>,
+    /// How many runs of each job
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    count: Option<u32>,
+    /// Our own name for this start
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// The priority instead of the job's: higher goes first, from -1000 to 1000
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    priority: Option<i32>,
+    /// Wait until the runs are over: 0 if all succeeded, 1 if not
+    #[arg(long)]
+    wait: bool,
+    /// Wait no longer than this; what is still being tried then gives 75
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    answer: Answer,
+}
+
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
+    let parameters: BTreeMap<String, String> = what.parameters.iter().cloned().collect();
+    let start = |job: &String| Start {
+        job: job.clone(),
+        count: what.count,
+        point: what.point,
+        parameters: parameters.clone(),
+        key: what.key.as_ref().map(|key| if what.jobs.len() > 1 { format!("{key}/{job}") } else { key.clone() }),
+        priority: what.priority,
+    };
+    let starts: Vec<Start> = what.jobs.iter().map(start).collect();
+    let mut client = source::daemon(state)?;
+    let started = client.start(&starts)?;
+    if what.wait {
+        return wait::until(&mut client, &started.runs, Until::All, what.timeout, what.answer, console);
+    }
+    if what.answer.json {
+        console.json(&started)?;
+        return Ok(Exit::GOOD);
+    }
+    for run in &started.runs {
+        console.print(&format!("run {run}"))?;
+    }
+    if let Some(run) = started.runs.first() {
+        console.say(format_args!("next: steadfast why {run}, steadfast logs {run} -f, steadfast wait {run}"));
+    }
+    Ok(Exit::GOOD)
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("write NAME=VALUE".to_owned()),
+    }
+}

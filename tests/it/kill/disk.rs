@@ -1,0 +1,134 @@
+//! A state folder that fills up, or cannot be written.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::check::{Allowed, check, reader};
+use super::place::{Daemon, LONG, Place, eventually};
+
+/// A process that keeps a mount namespace with a small file system where the state folder is.
+struct Small(Child);
+
+impl Small {
+    /// Mounts one; `None` where this machine lets nobody.
+    fn mount(place: &Place) -> Option<Self> {
+        let state = place.state();
+        std::fs::create_dir(&state).unwrap();
+        let script = format!("mount -t tmpfs -o size=12m tmpfs {} && echo ready && exec cat", state.display());
+        let child = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut small = Self(child);
+        let mut word = [0; 6];
+        std::io::Read::read_exact(small.0.stdout.as_mut()?, &mut word).ok()?;
+        Some(small)
+    }
+
+    /// A command that sees the small file system.
+    fn inside(&self, command: &Command) -> Command {
+        let mut inside = Command::new("nsenter");
+        let holder = self.0.id().to_string();
+        inside.args(["--target", &holder, "--user", "--mount", "--preserve-credentials"]);
+        inside.arg(command.get_program()).args(command.get_args());
+        inside
+    }
+
+    fn sh(&self, script: &str) {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        self.inside(&command).stderr(Stdio::null()).status().unwrap();
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a daemon says when it cannot write, and when it can again.
+const FELT: &str = "nothing new begins";
+const OVER: &str = "can be written again";
+
+fn times(place: &Place, words: &str) -> u64 {
+    std::fs::read_to_string(place.path().join("said")).unwrap().matches(words).count() as u64
+}
+
+fn began(place: &Place) -> usize {
+    std::fs::read_to_string(place.side().join("log")).unwrap().lines().filter(|line| line.starts_with("begin")).count()
+}
+
+#[test]
+fn on_a_full_disk_nothing_begins_what_runs_runs_on_and_space_is_enough_to_go_on() {
+    let mut place = Place::new();
+    place.declare_policy();
+    place.declare_workers("quick", 300, 10, "tidy", "");
+    place.declare_workers("long", 1, 2_500, "tidy", "priority = 1\nlimits = { open-files = 64 }");
+    let Some(small) = Small::mount(&place) else {
+        eprintln!("SKIPPED: no file system of its own can be mounted here, so nobody filled one up");
+        return;
+    };
+    let (said, state) = (place.said_to(), place.state_as_seen_inside());
+    let serve = place.serve(&["--until-idle", "--slots", "3", "--no-trace-files"]);
+    let mut command = small.inside(&serve);
+    command.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said);
+    let mut daemon = Daemon::of(command.spawn().unwrap());
+    eventually("work begins", || began(&place) > 3);
+    let mut rounds = 0;
+    while rounds < 4 && daemon.has_ended().is_none() {
+        std::thread::sleep(Duration::from_millis(150 + 130 * rounds));
+        rounds += 1;
+        small.sh(&format!("cat /dev/zero > {0}/filler; cat /dev/zero > {0}/more", state.display()));
+        // The journal's file is used again and again, so a full disk is not felt at once.
+        eventually("the daemon feels it", || times(&place, FELT) >= rounds || daemon.has_ended().is_some());
+        std::thread::sleep(Duration::from_millis(100));
+        let before = began(&place);
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(began(&place), before, "something began on a full disk\n{}", place.said());
+        small.sh(&format!("rm -f {0}/filler {0}/more", state.display()));
+        eventually("the daemon goes on", || times(&place, OVER) >= rounds || daemon.has_ended().is_some());
+    }
+    assert!(rounds >= 3, "the disk was full only {rounds} times\n{}", place.said());
+    let ended = daemon.ends_within(LONG);
+    assert!(matches!(ended.code(), Some(0 | 1)), "{ended}\n{}", place.said());
+    let copy = place.path().join("copy");
+    small.sh(&format!("cp -r {} {}", state.display(), copy.display()));
+    place.see_state_at(copy);
+    let (wrong, figures) = check(&place, Allowed::default());
+    assert!(wrong.is_empty(), "{}\n{figures:?}\n{}", wrong.join("\n"), place.said());
+    let lives: i64 = reader(&place)
+        .query_row("SELECT count(*) FROM journal WHERE kind = 'daemon-woke'", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(lives, 1, "one daemon did it all");
+}
+
+#[test]
+fn a_store_that_cannot_be_written_for_a_while_is_gone_on_with() {
+    for armed in ["store::commit::before=error@5", "store::commit::after=error@5", "store::commit::before=error@40"] {
+        let mut place = Place::new();
+        place.declare_policy();
+        place.declare_workers("quick", 30, 10, "tidy", "");
+        let ended = place.start_armed(&["--until-idle"], armed).ends();
+        assert!(matches!(ended.code(), Some(0 | 1)), "{armed}: {}", place.said());
+        assert!(place.said().contains("nothing new begins"), "{armed}: {}", place.said());
+        let (wrong, figures) = check(&place, Allowed::default());
+        assert!(wrong.is_empty(), "{armed}\n{}\n{figures:?}\n{}", wrong.join("\n"), place.said());
+    }
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_is_refused_with_its_name() {
+    let mut place = Place::new();
+    place.declare("[job.one]\ncommand = { run = [\"true\"] }\n");
+    // Not even the owner of the machine can write here.
+    let state = std::path::Path::new("/proc/sys/steadfast");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
+    let out = command.arg("serve").arg(place.path().join("jobs")).arg("--state").arg(state).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success() && said.contains("/proc/sys/steadfast"), "{said}");
+}
