@@ -121,3 +121,20 @@ fn the_document_that_is_served_is_the_one_that_is_made() {
     assert_eq!(status, 200);
     assert_eq!(serde_json::from_str::<serde_json::Value>(&body).unwrap(), steadfast::api::document());
 }
+
+#[test]
+fn every_place_of_the_document_answers() {
+    let house = House::new(JOBS);
+    let document = steadfast::api::document();
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys().filter(|_| path != "/v1/daemon/stop") {
+            let path = path.replace("{run}", "1").replace("{attempt}", "1").replace("{job}", "good");
+            let (status, body) = house.request(&method.to_uppercase(), &path, &[], "");
+            let lost = body.contains("no such place") || status == 405 || status == 500 || status == 0;
+            assert!(!lost, "{method} {path}: {status} {body}");
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 27);
+}
