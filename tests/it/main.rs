@@ -6,6 +6,7 @@ mod support {
     pub(crate) mod fuzz;
 }
 
+mod cli;
 mod config;
 mod fuzz;
 mod kill;
