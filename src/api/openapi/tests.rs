@@ -49,7 +49,8 @@ fn every_parameter_in_a_path_is_described_and_every_reference_leads_somewhere() 
 #[test]
 fn the_page_of_documentation_lists_every_place() {
     let page = include_str!("../../../docs/api.md");
-    let listed: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).filter(|line| line.contains("` | `/")).collect();
+    let listed: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| `")).filter(|line| line.contains("` | `/")).collect();
     let table: Vec<String> = routes::table()
         .iter()
         .map(|route| format!("| `{}` | `{}` | {} |", route.method, route.path, route.about))

@@ -14,7 +14,8 @@ impl Small {
     fn mount(place: &Place) -> Option<Self> {
         let state = place.state();
         std::fs::create_dir(&state).unwrap();
-        let script = format!("mount -t tmpfs -o mode=0700,size=12m tmpfs {} && echo ready && exec cat", state.display());
+        let script =
+            format!("mount -t tmpfs -o mode=0700,size=12m tmpfs {} && echo ready && exec cat", state.display());
         let child = Command::new("unshare")
             .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
             .stdin(Stdio::piped())
