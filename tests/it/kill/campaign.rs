@@ -119,7 +119,11 @@ fn kill_campaign() {
     if let Some(rows) = rows {
         wrong.extend(seen.iter().filter(|seen| !is_kept(&rows, seen)).map(|seen| format!("line {} is lost", seen.seq)));
     }
-    println!("{} starts were acknowledged, {} of them after a broken answer", acknowledged.starts.len(), acknowledged.again);
+    println!(
+        "{} starts were acknowledged, {} of them after a broken answer",
+        acknowledged.starts.len(),
+        acknowledged.again
+    );
     wrong.extend(acknowledged.lost(&place));
     verdict(place, killed, took, Allowed::default(), wrong);
 }

@@ -175,7 +175,11 @@ fn check_records(rows: &Connection, allowed: Allowed, wrong: &mut Vec<String>) {
         }
     }
     // Two shims may come to watch what a third left behind, where daemons die in between; the second word is refused.
-    let late = if allowed.lost { Vec::new() } else { texts(rows, "SELECT run || ' at ' || seq FROM journal WHERE kind = 'late'") };
+    let late = if allowed.lost {
+        Vec::new()
+    } else {
+        texts(rows, "SELECT run || ' at ' || seq FROM journal WHERE kind = 'late'")
+    };
     for row in late {
         wrong.push(format!("a late report of run {row}"));
     }

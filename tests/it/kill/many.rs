@@ -11,7 +11,10 @@ fn ten_thousand_programs_leave_no_zombie_and_no_file() {
     const RUNS: i64 = if cfg!(debug_assertions) { 3_000 } else { 10_000 };
     let mut place = Place::new();
     let points: Vec<String> = (0..RUNS).map(|point| point.to_string()).collect();
-    place.declare(&format!("[job.many]\nmatrix = {{ n = [{}] }}\ncommand = {{ run = [\"true\"] }}\n", points.join(", ")));
+    place.declare(&format!(
+        "[job.many]\nmatrix = {{ n = [{}] }}\ncommand = {{ run = [\"true\"] }}\n",
+        points.join(", ")
+    ));
     let mut daemon = place.start(&["--until-idle", "--slots", "4"]);
     let (mut most, mut looks) = (0, 0);
     while daemon.has_ended().is_none() {
