@@ -53,7 +53,9 @@ impl Lookup {
     pub(super) fn window(
         &mut self,
         lane: &str,
-        behind: Option<Place>, most: usize) -> Result<(Vec<Queued>, TermsByDigest), StoreError> {
+        behind: Option<Place>,
+        most: usize,
+    ) -> Result<(Vec<Queued>, TermsByDigest), StoreError> {
         let lane = lane.to_owned();
         let rows = self.ask(move |store| store.queued(&lane, behind, most))?;
         let mut terms = HashMap::new();

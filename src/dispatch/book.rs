@@ -90,7 +90,10 @@ impl Book {
                     Some(before) => (before.schedule == schedule).then_some(before.evaluated),
                     None => page.evaluated,
                 };
-                let evaluated = cursor.unwrap_or_else(|| begin(&schedule, wall, page.evaluated));
+                // A cursor never goes back: what was dealt with does not come again where the clock was set back.
+                let begin = schedule.begin(wall);
+                let evaluated =
+                    cursor.unwrap_or_else(|| page.evaluated.map_or(begin, |dealt_with| dealt_with.max(begin)));
                 if cursor.is_none() {
                     page.evaluated = Some(evaluated);
                     begun.push((name.clone(), evaluated));
@@ -167,7 +170,7 @@ impl Book {
     }
 
     /// Notes that a run is over. Returns whether the job as a whole has now ended, and well: a matrix ends with its last run.
-    pub(super) fn closed(&mut self, at: Moment, run: RunId, opening: &Opening, ending: Ending) -> Option<bool> {
+    pub(super) fn closed(&mut self, run: RunId, opening: &Opening, ending: Ending) -> Option<bool> {
         let page = self.page(&opening.job);
         page.under_way.remove(&run);
         let (success, runs) = match opening.sweep {
@@ -181,11 +184,16 @@ impl Book {
             let of_matrix = if success { Ending::Succeeded } else { Ending::GaveUp };
             *whole = Some(if opening.sweep.is_some() { of_matrix } else { ending });
         }
+        Some(success)
+    }
+
+    /// Notes that a job has ended as a whole, for those that come after it.
+    pub(super) fn ended(&mut self, at: Moment, job: &str, success: bool) {
+        let page = self.page(job);
         page.ended = Some(at);
         if success {
             page.succeeded = Some(at);
         }
-        Some(success)
     }
 
     fn sweep_closed(&mut self, sweep: Sweep, ending: Ending) -> Option<bool> {
@@ -285,11 +293,9 @@ impl Book {
         idle && page.ended.is_some_and(|ended| since.is_none_or(|since| ended > since) && page.succeeded != Some(ended))
     }
 
-    /// Notes that a skipped run was written for a job; it uses up no success, and is an ending like others.
-    pub(super) fn skipped(&mut self, at: Moment, job: &str, run: RunId) {
-        let page = self.page(job);
-        page.newest = Some((run, Some(Ending::Skipped)));
-        page.ended = Some(at);
+    /// Notes that a skipped run was written for a job; it uses up no success.
+    pub(super) fn skipped(&mut self, job: &str, run: RunId) {
+        self.page(job).newest = Some((run, Some(Ending::Skipped)));
     }
 
     /// Says whether a job is held.
@@ -326,14 +332,6 @@ impl Book {
         };
         self.jobs.values().filter(failed).count() as u32
     }
-}
-
-/// Returns the cursor with which a schedule begins. Where the clock was set back, due times that were dealt with before do
-/// not come again.
-fn begin(schedule: &Schedule, wall: Timestamp, dealt_with: Option<Timestamp>) -> Timestamp {
-    let begin = schedule.begin(wall);
-    let first = schedule.next_after(begin);
-    dealt_with.filter(|until| first.is_some_and(|first| first <= *until)).unwrap_or(begin)
 }
 
 impl Scheduled {

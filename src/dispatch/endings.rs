@@ -95,7 +95,7 @@ impl Dispatcher {
         self.lanes.ask_no_more(&live.opening.lane, live.place());
         self.lanes.give_slot(&live.opening.lane, run);
         self.closing.push_back((self.outbox.present(), run, live.opening.key.clone()));
-        let ended = self.book.closed(hour.at, run, &live.opening, ending);
+        let ended = self.book.closed(run, &live.opening, ending);
         if let Some(success) = ended {
             self.job_ended(hour, &live.opening.job, success);
         }
@@ -103,7 +103,9 @@ impl Dispatcher {
 
     /// Opens what comes after a job, or closes it as skipped where it can no longer come.
     pub(super) fn job_ended(&mut self, hour: &mut Hour, job: &str, success: bool) {
+        // It counts for those who come after it now; the entry lets the next daemon know it too.
         if self.book.has_successors(job) {
+            self.book.ended(hour.at, job, success);
             self.outbox.write(Entry::of_job(hour.at, job.to_owned(), JobHappened::Ended { success }));
         }
         for next in self.book.met_by(job) {

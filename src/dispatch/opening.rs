@@ -194,7 +194,7 @@ impl Dispatcher {
         };
         self.write(hour, run, Happened::Opened(Box::new(opening)));
         self.write(hour, run, Happened::Closed { ending: Ending::Skipped, because: Some(because) });
-        self.book.skipped(hour.at, name, run);
+        self.book.skipped(name, run);
         self.job_ended(hour, name, false);
     }
 

@@ -4,6 +4,7 @@ mod follows;
 mod guarded;
 mod house;
 mod reads;
+mod speed;
 mod starts;
 mod stops;
 mod waits;

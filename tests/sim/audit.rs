@@ -206,6 +206,11 @@ impl Audit {
 }
 
 impl Audit {
+    /// Goes through the runs that are not closed.
+    pub(crate) fn open_runs(&self) -> impl Iterator<Item = RunId> + '_ {
+        self.runs.iter().filter(|(_, book)| !book.is_closed()).map(|(run, _)| *run)
+    }
+
     /// Returns what is held: runs, and jobs.
     pub(crate) fn held(&self) -> (Vec<RunId>, Vec<String>) {
         let runs = self.runs.iter().filter(|(_, book)| book.held && !book.is_closed()).map(|(run, _)| *run);

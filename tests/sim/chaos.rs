@@ -101,9 +101,9 @@ impl Play {
         if wish.key.is_none() && self.chance.percent(20) {
             wish.retry = self.some_run();
             if let Some(run) = wish.retry
-                && let Some(opening) = self.store.opening_of(run)
+                && let Some((opening, _)) = self.opening_of(run)
             {
-                wish.job = opening.job.clone();
+                wish.job = opening.job;
                 wish.point = None;
             }
         }
@@ -111,7 +111,7 @@ impl Play {
 
     /// Picks a run, mostly one that is not over.
     fn some_run(&mut self) -> Option<RunId> {
-        let open: Vec<RunId> = self.store.open_runs().collect();
+        let open: Vec<RunId> = self.audit.open_runs().collect();
         if !open.is_empty() && self.chance.percent(85) {
             return Some(*self.chance.pick(&open));
         }

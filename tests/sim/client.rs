@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast::dispatch::{Answer, Refusal, RequestId};
 use steadfast::ids::RunId;
+use steadfast::store::{Memory, Store};
 
 use crate::log::note;
-use crate::store::Memory;
 
 /// What is asked of a daemon.
 #[derive(Clone, Debug)]
@@ -55,13 +55,14 @@ impl Clients {
     }
 
     /// Takes an answer. Nothing is acknowledged before it is durable, and a key names one run for ever.
-    pub(crate) fn answered(&mut self, store: &Memory, id: RequestId, answer: &Result<Answer, Refusal>) {
+    pub(crate) fn answered(&mut self, store: &mut Memory, id: RequestId, answer: &Result<Answer, Refusal>) {
         note!("  answer {}: {answer:?}", id.0);
         let request = self.asked.remove(&id).unwrap_or_else(|| panic!("request {} is answered twice", id.0));
         match (request, answer) {
             (Request::Start { orders, .. }, Ok(Answer::Opened(runs))) => {
                 for run in runs {
-                    assert!(store.holds(*run), "run {run} was acknowledged and is not durable");
+                    let durable = store.opening(*run).is_ok_and(|found| found.is_some());
+                    assert!(durable, "run {run} was acknowledged and is not durable");
                     self.opened.insert(*run);
                 }
                 if let ([Wish { key: Some(key), .. }], [run]) = (orders.as_slice(), runs.as_slice()) {

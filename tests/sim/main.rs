@@ -15,7 +15,6 @@ mod hands;
 mod log;
 mod play;
 mod profile;
-mod store;
 mod world;
 
 use std::any::Any;

@@ -7,13 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use steadfast::clock::Now;
 use steadfast::dispatch::{
-    Awakening, Birth, Dispatcher, Effect, Ended, Exit, Found, Input, Loaded, Order, Settings, Surroundings, Target, Terms,
+    Awakening, BatchId, Birth, Dispatcher, Effect, Ended, Exit, Found, Input, Loaded, Order, Settings, Surroundings,
+    Target, Terms,
 };
 use steadfast::ids::{Digest, RunId};
 use steadfast::job::Config;
 use steadfast::journal::{Opening, Usage};
-use steadfast::store::Store;
-use steadfast_retry::Moment;
+use steadfast::store::{Batch, Memory, Store, StoreError};
+use steadfast_retry::{Ending, Moment};
 
 use crate::agenda::{Agenda, Event, Letter};
 use crate::audit::Audit;
@@ -23,7 +24,6 @@ use crate::daemon::{Daemon, Writer};
 use crate::hands::{Hands, Report, Seen};
 use crate::log::{self, note};
 use crate::profile::Profile;
-use crate::store::Memory;
 use crate::world;
 
 /// When every simulation begins: a Wednesday morning.
@@ -185,7 +185,7 @@ impl Play {
         self.hands.open(&recovered.marks);
         let mut terms = HashMap::new();
         for begun in &recovered.begun {
-            let opening = self.store.opening_of(begun.run).expect("a begun run was opened").clone();
+            let (opening, _) = self.opening_of(begun.run).expect("a begun run was opened");
             terms.insert((opening.definition, opening.classes), self.terms(&opening));
         }
         for queued in &recovered.held {
@@ -248,17 +248,19 @@ impl Play {
         Terms { definition: self.audit.definition(opening.definition), classes: world::classes() }
     }
 
-    pub(crate) fn found(&mut self, run: RunId) -> Option<Box<Found>> {
-        if !self.store.is_queued(run) {
-            return None;
-        }
-        self.stored(run)
+    pub(crate) fn opening_of(&mut self, run: RunId) -> Option<(Opening, Option<Ending>)> {
+        self.store.opening(run).expect("the simulated store can be read")
     }
 
-    pub(crate) fn stored(&mut self, run: RunId) -> Option<Box<Found>> {
-        let opening = self.store.opening_of(run)?.clone();
+    /// What the store knows of a run that is not over, at this moment.
+    fn found(&mut self, run: RunId) -> Option<Box<Found>> {
+        let (opening, ending) = self.opening_of(run)?;
+        ending.is_none().then(|| self.found_as(opening))
+    }
+
+    fn found_as(&mut self, opening: Opening) -> Box<Found> {
         let terms = self.terms(&opening);
-        Some(Box::new(Found { opening, terms }))
+        Box::new(Found { opening, terms })
     }
 
     fn now(&mut self) -> Now {
@@ -337,7 +339,7 @@ impl Play {
                 let latency = self.chance.time(Duration::from_micros(10), Duration::from_millis(40));
                 self.agenda.after(latency, Event::Letter { life, letter: Letter::Refilled { lane, rows } });
             }
-            Effect::Answer { request, answer } => self.clients.answered(&self.store, request, &answer),
+            Effect::Answer { request, answer } => self.clients.answered(&mut self.store, request, &answer),
             Effect::Exit(exit) => self.exit(exit),
         }
     }
@@ -353,18 +355,17 @@ impl Play {
         let life = daemon.life;
         let group = daemon.writer.written();
         if !self.calm && self.chance.below(10_000) < self.profile.store_fails {
+            self.store.fail_append(self.store.appends() + 1);
+        }
+        if !self.become_durable(&group) {
             note!("the store fails");
-            daemon.dispatcher = None;
-            daemon.writer = Writer::default();
-            daemon.life = 0;
+            let daemon = self.daemon.as_mut().expect("nobody died");
+            (daemon.dispatcher, daemon.writer, daemon.life) = (None, Writer::default(), 0);
             self.hands.hang_up();
             let pause = self.chance.time(Duration::from_millis(10), Duration::from_secs(60));
             return self.agenda.after(pause, Event::Wake);
         }
         let last = group.last().expect("only what is there is written").0;
-        for (_, batch) in &group {
-            self.become_durable(batch);
-        }
         note!("durable up to {}", last.0);
         let latency = self.chance.time(Duration::from_micros(10), Duration::from_millis(5));
         self.agenda.after(latency, Event::Letter { life, letter: Letter::Durable(last) });
@@ -374,10 +375,18 @@ impl Play {
         }
     }
 
-    fn become_durable(&mut self, batch: &steadfast::store::Batch) {
-        let written = self.store.append(batch);
-        assert_eq!(written, Ok(()), "the store refuses what was decided");
-        self.audit.durable(batch, &self.hands, &self.clients);
+    /// Appends a group, all or nothing; says whether it is durable. The store may fail, and never refuses.
+    fn become_durable(&mut self, group: &[(BatchId, Batch)]) -> bool {
+        let batches: Vec<&Batch> = group.iter().map(|(_, batch)| batch).collect();
+        match self.store.append_group(&batches) {
+            Ok(()) => {}
+            Err(StoreError::Io(_)) => return false,
+            Err(error) => panic!("the store refuses what was decided: {error}"),
+        }
+        for batch in batches {
+            self.audit.durable(batch, &self.hands, &self.clients);
+        }
+        true
     }
 
     /// The daemon dies, wherever it is. What was being written may have become durable, or not.
@@ -387,9 +396,7 @@ impl Play {
         self.hands.hang_up();
         if daemon.writer.is_writing() && self.chance.percent(50) {
             note!("  and what it was writing is durable");
-            for (_, batch) in daemon.writer.written() {
-                self.become_durable(&batch);
-            }
+            self.become_durable(&daemon.writer.written());
         }
         self.start_later();
     }
@@ -492,13 +499,13 @@ impl Play {
             let stored = self.store.run_of_key(&key).expect("the simulated store can be read");
             (key, stored)
         });
-        let retry = retry.and_then(|run| Some((run, self.stored(run)?)));
+        let retry = retry.and_then(|run| self.opening_of(run).map(|(opening, _)| (run, self.found_as(opening))));
         Order { job, point, key, priority, retry, by: "sim".to_owned(), ..Order::default() }
     }
 }
 
 /// Nothing begins while the daemon drains or stops.
-fn nothing_begins(batch: &steadfast::store::Batch) {
+fn nothing_begins(batch: &Batch) {
     use steadfast::journal::{About, Happened};
     use steadfast_retry::Decision;
     for entry in &batch.entries {

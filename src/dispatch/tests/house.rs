@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use steadfast_retry::{Decision, Delay, Finalizer, Moment, On, Policy, Rule};
 
 use crate::dispatch::{
-    Answer, Awakening, Birth, BatchId, Dispatcher, Effect, Ended, Exit, Found, Input, Loaded, Now, Order, Refusal, RequestId,
-    Settings, Surroundings, Target, Terms, WINDOW,
+    Answer, Awakening, BatchId, Birth, Dispatcher, Effect, Ended, Exit, Found, Input, Loaded, Now, Order, Refusal,
+    RequestId, Settings, Surroundings, Target, Terms, WINDOW,
 };
 use crate::evidence::{Classes, Evidence, Fact, HostEvent};
 use crate::ids::{Digest, Piece, RunId, Token};

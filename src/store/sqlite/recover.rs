@@ -24,7 +24,11 @@ pub(super) fn recover(rows: &Connection) -> Result<Recovered, StoreError> {
             Ok((row.get(0)?, row.get::<_, Whole>(1)?.0))
         })?,
         jobs: jobs(rows)?,
-        sweeps: all(rows, "SELECT first, size, succeeded, failed, needed FROM sweeps WHERE open > 0 ORDER BY first", sweep_of)?,
+        sweeps: all(
+            rows,
+            "SELECT first, size, succeeded, failed, needed FROM sweeps WHERE open > 0 ORDER BY first",
+            sweep_of,
+        )?,
         marks: all(rows, "SELECT id, offset FROM shims ORDER BY id", mark_of)?,
         clean: word(rows, "clean")?.as_deref() != Some("0"),
         woke: match word(rows, "woke")? {
@@ -115,7 +119,11 @@ fn jobs(rows: &Connection) -> Result<Vec<JobRecord>, StoreError> {
         let sweep: Option<RunId> = row.get(9)?;
         let mine: Option<i64> = row.get(17)?;
         let whole = match mine {
-            Some(0) => Some(Some(if row.get::<_, i64>(18)? >= row.get::<_, i64>(19)? { Ending::Succeeded } else { Ending::GaveUp })),
+            Some(0) => Some(Some(if row.get::<_, i64>(18)? >= row.get::<_, i64>(19)? {
+                Ending::Succeeded
+            } else {
+                Ending::GaveUp
+            })),
             Some(_) => Some(None),
             None => None,
         };

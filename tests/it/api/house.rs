@@ -131,7 +131,8 @@ impl House {
     /// Sends a request with headers of its own; returns the status and the body.
     pub(super) fn request(&self, method: &str, path: &str, headers: &[&str], body: &str) -> (u16, String) {
         let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
         let answer = self.raw(format!("{head}{headers}\r\n{body}").as_bytes());
         let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         (status, answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned())

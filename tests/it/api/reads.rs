@@ -10,12 +10,16 @@ fn shape(house: &House, path: &str) -> String {
     format!("{status} {path}\n{}", serde_json::to_string_pretty(&document).unwrap())
 }
 
-const FILTERS: [(&str, &str); 7] = [
+const FILTERS: [(&str, &str); 8] = [
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[time]"),
     (r#""[0-9a-f]{32}""#, "\"[32 digits]\""),
     (r#""[0-9a-f]{16}""#, "\"[16 digits]\""),
     (r"user \d+, process \d+", "[caller]"),
-    (r#""(pid|peak_bytes|\w*seconds|began|ended|process\.pid)": [\d.e-]+"#, "\"$1\": [number]"),
+    (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[boot]"),
+    (
+        r#""(pid|peak_bytes|\w*seconds|began|ended|at|process\.pid|steadfast\.cpu\.time|steadfast\.memory\.peak)": [\d.e-]+"#,
+        "\"$1\": [number]",
+    ),
     (r"/[^ \x22]*steadfast-api-[^/ \x22]*", "[folder]"),
     (r"\d+ms", "[ms]"),
 ];
@@ -28,8 +32,8 @@ fn the_shapes_are_what_they_were() {
     let shapes = [
         "/v1/runs?limit=1",
         "/v1/runs/2",
-        "/v1/runs/2/attempts/1",
-        "/v1/runs/2/why",
+        "/v1/runs/1/attempts/1",
+        "/v1/runs/1/why",
         "/v1/runs/2/trace",
         "/v1/events?limit=4",
         "/v1/jobs/asks",
@@ -62,7 +66,10 @@ fn a_list_is_filtered_and_turned_page_by_page() {
     let problem = client.runs(&wrong).unwrap_err();
     assert_eq!(problem.code, Code::Usage);
     assert!(problem.help.is_some_and(|help| help.contains("state:")));
-    assert_eq!(client.runs(&RunsQuery { after: Some("x".to_owned()), ..RunsQuery::default() }).unwrap_err().code, Code::Usage);
+    assert_eq!(
+        client.runs(&RunsQuery { after: Some("x".to_owned()), ..RunsQuery::default() }).unwrap_err().code,
+        Code::Usage
+    );
 }
 
 #[test]
@@ -93,7 +100,10 @@ fn figures_and_timelines_are_told_in_their_own_forms() {
     let run = house.run("bad").run;
     let mut client = house.client();
     let figures = client.metrics().unwrap();
-    assert!(figures.contains(r#"steadfast_attempts_total{job="bad",outcome="failed",class="exit-nonzero"} 2"#), "{figures}");
+    assert!(
+        figures.contains(r#"steadfast_attempts_total{job="bad",outcome="failed",class="exit-nonzero"} 2"#),
+        "{figures}"
+    );
     assert!(figures.ends_with("# EOF\n"));
     let query = TraceQuery { columns: Some(80), zone: Some("Asia/Shanghai".to_owned()), ..TraceQuery::default() };
     let text = client.trace_text(run, &query).unwrap();
@@ -110,4 +120,21 @@ fn the_document_that_is_served_is_the_one_that_is_made() {
     let (status, body) = house.request("GET", "/v1/openapi.json", &[], "");
     assert_eq!(status, 200);
     assert_eq!(serde_json::from_str::<serde_json::Value>(&body).unwrap(), steadfast::api::document());
+}
+
+#[test]
+fn every_place_of_the_document_answers() {
+    let house = House::new(JOBS);
+    let document = steadfast::api::document();
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys().filter(|_| path != "/v1/daemon/stop") {
+            let path = path.replace("{run}", "1").replace("{attempt}", "1").replace("{job}", "good");
+            let (status, body) = house.request(&method.to_uppercase(), &path, &[], "");
+            let lost = body.contains("no such place") || status == 405 || status == 500 || status == 0;
+            assert!(!lost, "{method} {path}: {status} {body}");
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 27);
 }

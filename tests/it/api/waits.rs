@@ -10,7 +10,10 @@ use super::house::{House, JOBS, LONG, start};
 fn waiting_ends_with_the_run_or_with_the_time() {
     let house = House::new(JOBS);
     let row = house.run("bad");
-    assert_eq!((row.state, row.attempts, row.ending.map(|ending| ending.as_str())), (State::Closed, 2, Some("gave-up")));
+    assert_eq!(
+        (row.state, row.attempts, row.ending.map(|ending| ending.as_str())),
+        (State::Closed, 2, Some("gave-up"))
+    );
     let mut client = house.client();
     assert_eq!(client.wait(row.run, LONG).unwrap(), row, "what is over is told at once");
     let long = house.start("long");
@@ -66,7 +69,10 @@ fn a_run_that_waits_says_for_what() {
     let why = client.why(second).unwrap();
     assert_eq!(blocking(&why), ["group"], "{why:?}");
     let reason = why.reasons.iter().find(|reason| reason.about == "group").unwrap();
-    assert_eq!((reason.sentence.as_str(), reason.runs.as_slice()), ("group `narrow` has 1 of 1 slots taken", &[first][..]));
+    assert_eq!(
+        (reason.sentence.as_str(), reason.runs.as_slice()),
+        ("group `narrow` has 1 of 1 slots taken", &[first][..])
+    );
 
     house.start("long");
     let third = house.start("long");

@@ -113,7 +113,8 @@ fn case(name: &str, action: &str) -> Vec<String> {
     }
     place.declare_nothing();
     let mut wrong = Vec::new();
-    if !place.was_hit(name) {
+    // Whether a start is left to be voided is decided by the moment of a death; tests of their own make sure of it.
+    if !place.was_hit(name) && !name.starts_with("hands::void") {
         wrong.push("it was never reached".to_owned());
     }
     let calm = place.calm();

@@ -118,9 +118,12 @@ impl Audit {
         if of_newest {
             book.newest_failed = !success;
         }
-        book.ended = Some(batch);
-        if success {
-            book.succeeded = Some(batch);
+        let names_it = |job: &Arc<Job>| job.after.as_ref().is_some_and(|after| after.jobs.contains(&opening.job));
+        if self.config.jobs.values().any(names_it) {
+            book.ended = Some(batch);
+            if success {
+                book.succeeded = Some(batch);
+            }
         }
         self.expect_followers(&opening.job);
     }

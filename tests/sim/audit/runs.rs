@@ -15,7 +15,7 @@ use crate::hands::Hands;
 use super::Audit;
 
 /// How many lost tries of a finalizer are borne over and above its attempts.
-const LOST_TRIES: u32 = 20;
+const LOST_TRIES: u32 = 1_000;
 
 /// What the journal says of one run.
 #[derive(Debug)]
