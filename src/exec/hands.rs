@@ -260,7 +260,7 @@ impl Hands {
             start: known.start,
             leader,
             others,
-            session: known.who.or(leader).map(|who| who.pid),
+            session: known.who.or(leader),
             began: known.began,
             up: known.up,
             cgroup: known.cgroup.clone(),

@@ -90,8 +90,7 @@ pub(super) fn resolve(hands: &Hands, state: &mut State, known: &Known, is_of_thi
     if !is_of_this_boot {
         return interrupted(state, known, REBOOTED);
     }
-    let session = known.who.map(|who| who.pid);
-    let testimony = witness::hear(&known.start, session, &hands.0.claim(&known.start), known.cgroup.as_deref());
+    let testimony = witness::hear(&known.start, known.who, &hands.0.claim(&known.start), known.cgroup.as_deref());
     if testimony.is_dead() {
         return interrupted(state, known, "its shim died, and nothing of it was left");
     }

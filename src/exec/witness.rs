@@ -38,7 +38,7 @@ impl Testimony {
 
 /// Hears all three witnesses about a start.
 #[must_use]
-pub fn hear(start: &Start, session: Option<i32>, claim: &Path, cgroup: Option<&Path>) -> Testimony {
+pub fn hear(start: &Start, session: Option<Identity>, claim: &Path, cgroup: Option<&Path>) -> Testimony {
     let living = members(start, session, claim, cgroup, &[]);
     Testimony {
         living: living.iter().map(|stat| survivor(stat, true)).collect(),
@@ -54,10 +54,13 @@ pub(crate) fn is_held(claim: &Path) -> bool {
 
 /// Finds the processes of a start: by token, by session, by the claim that they hold open, in the cgroup, those that
 /// are known, and all their descendants.
+///
+/// A session is named by its first process. Once that and all others of it are gone, its number may be a stranger's, so it
+/// counts only while nobody else bears it.
 #[must_use]
 pub fn members(
     start: &Start,
-    session: Option<i32>,
+    session: Option<Identity>,
     claim: &Path,
     cgroup: Option<&Path>,
     known: &[Identity],
@@ -68,8 +71,10 @@ pub fn members(
         found.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
     }
     let is_locked = is_held(claim);
+    let session = session.filter(|who| proc::stat(who.pid).is_none_or(|stat| stat.ticks == who.ticks));
+    let is_of = |who: Identity, stat: &Stat| stat.session == who.pid && stat.ticks >= who.ticks;
     let is_member = |pid: &i32| {
-        session.is_some_and(|session| proc::stat(*pid).is_some_and(|stat| stat.session == session))
+        session.is_some_and(|who| proc::stat(*pid).is_some_and(|stat| is_of(who, &stat)))
             || proc::variable(*pid, TOKEN_VARIABLE).is_some_and(|value| value == token)
             || (is_locked && proc::has_open(*pid, claim))
     };

@@ -51,14 +51,14 @@ pub(crate) enum Leader {
     /// The child of a shim that died; the handle was verified when it was opened.
     Foreign(Identity, OwnedFd),
     /// It was gone when we came. Its session may have members.
-    Gone(Option<i32>),
+    Gone(Option<Identity>),
 }
 
 impl Leader {
-    /// Returns the session that the program began in.
-    pub(crate) const fn session(&self) -> Option<i32> {
+    /// Returns the first process of the session that the program began in.
+    pub(crate) const fn session(&self) -> Option<Identity> {
         match self {
-            Self::Child(who) | Self::Foreign(who, _) => Some(who.pid),
+            Self::Child(who) | Self::Foreign(who, _) => Some(*who),
             Self::Gone(session) => *session,
         }
     }

@@ -312,10 +312,10 @@ impl Shim {
         }
         self.timers.remove(&(attempt.armed, key));
         self.tokens.remove(&attempt.start.token);
-        if let Some(session) = attempt.leader.session()
-            && self.leaders.get(&session) == Some(&key)
+        if let Some(first) = attempt.leader.session()
+            && self.leaders.get(&first.pid) == Some(&key)
         {
-            self.leaders.remove(&session);
+            self.leaders.remove(&first.pid);
         }
         self.release(key);
         if let Some(file) = attempt.ladder.as_ref().and(attempt.watch.stop.file.as_ref()) {

@@ -75,7 +75,7 @@ impl Shim {
             let claim = claim::path(&self.claims, &attempt.start);
             return witness::members(&attempt.start, session, &claim, group, &attempt.others);
         }
-        let mut roots: Vec<i32> = session.filter(|_| attempt.over.is_none()).into_iter().collect();
+        let mut roots: Vec<i32> = session.filter(|_| attempt.over.is_none()).map(|who| who.pid).into_iter().collect();
         let orphans = self.orphans.iter().filter(|(_, owner)| **owner == Owner::Attempt(key));
         roots.extend(orphans.map(|(pid, _)| *pid));
         if let Some(group) = &attempt.cgroup {

@@ -167,7 +167,7 @@ impl Shim {
         failpoint!("shim::adopt::before");
         let now = Boottime::now();
         let leader = adopt.leader.and_then(|who| who.open().map(|handle| Leader::Foreign(who, handle)));
-        let leader = leader.unwrap_or(Leader::Gone(adopt.session.or(adopt.leader.map(|who| who.pid))));
+        let leader = leader.unwrap_or(Leader::Gone(adopt.session.or(adopt.leader)));
         let is_gone = matches!(leader, Leader::Gone(_));
         let capture = Capture::adopt(&adopt.output);
         let mut attempt = Attempt::new(adopt.start, adopt.watch, leader, adopt.up.unwrap_or(now), capture);

@@ -60,8 +60,8 @@ pub struct Adopt {
     pub start: Start,
     /// Its first process, if that still lives.
     pub leader: Option<Identity>,
-    /// The session that the first process made.
-    pub session: Option<i32>,
+    /// The first process of the session, whether it still lives or not.
+    pub session: Option<Identity>,
     /// Other processes that are known to be its own, by the lock that they hold.
     #[serde(default)]
     pub others: Vec<Identity>,

@@ -124,6 +124,19 @@ fn a_store_that_cannot_be_written_for_a_while_is_gone_on_with() {
 }
 
 #[test]
+fn a_disk_that_cannot_make_a_write_durable_ends_the_daemon_and_the_next_goes_on() {
+    let mut place = Place::new();
+    place.declare_policy();
+    place.declare_workers("quick", 20, 50, "tidy", "");
+    let ended = place.start_armed(&["--until-idle"], "store::sync=error@9").ends();
+    assert_eq!(ended.code(), Some(1), "{}", place.said());
+    assert!(place.said().contains("could not make a write durable"), "{}", place.said());
+    assert!(matches!(place.calm(), Some(0 | 1)), "{}", place.said());
+    let (wrong, figures) = check(&place, Allowed::default());
+    assert!(wrong.is_empty(), "{}\n{figures:?}\n{}", wrong.join("\n"), place.said());
+}
+
+#[test]
 fn a_state_folder_that_cannot_be_written_is_refused_with_its_name() {
     let mut place = Place::new();
     place.declare("[job.one]\ncommand = { run = [\"true\"] }\n");

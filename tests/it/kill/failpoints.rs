@@ -198,7 +198,6 @@ fn every_call_may_fail() {
         "shim::claim::before",
         "shim::journal::before",
         "shim::output::write",
-        "store::commit::after",
         "store::commit::before",
     ];
     sweep(calls.into_iter().flat_map(|name| [(name, "error@1"), (name, "error@2")]).collect());

@@ -104,7 +104,7 @@ impl Place {
         let finalizer = self.worker(0, "finalizer");
         let toml = format!(
             "[policy.campaign]\nloop = {{ attempts = 3, interruptions = 100 }}\ndelay = {{ constant = \"5ms\", jitter = \"none\" }}\n\
-             finally = [ {{ on = \"always\", run = {finalizer} }}, {{ on = \"attempt-failed\", run = {finalizer} }} ]\n\n"
+             finally = [ {{ on = \"always\", run = {finalizer}, delay = \"5ms\" }}, {{ on = \"attempt-failed\", run = {finalizer}, delay = \"5ms\" }} ]\n\n"
         );
         self.declare(&toml)
     }

@@ -97,3 +97,46 @@ fn a_daemon_that_comes_at_once_is_not_turned_away_by_a_half_born_shim() {
     assert!(matches!(place.calm(), Some(0 | 1)), "{}", place.said());
     is_right(&place, Allowed::default());
 }
+
+/// Found by the checker: the pool waited five seconds for a daemon that had nothing left to do, and left its folder for ever.
+#[test]
+fn a_daemon_that_ends_takes_its_idle_shims_along() {
+    let mut place = Place::new();
+    place.declare_policy().declare_workers("quick", 5, 5, "tidy", "");
+    assert!(matches!(place.calm(), Some(0 | 1)), "{}", place.said());
+    assert_eq!(place.shims(), Vec::<i32>::new());
+    let folder = place.state().join("shims");
+    let left: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["claims"]);
+    is_right(&place, Allowed::default());
+}
+
+/// Found by reading: attempts that were lost together have the same place in their shim's journal, and of several only the last
+/// was acknowledged, so that the others' claims and the shim's folder stayed until the next start.
+#[test]
+fn what_was_lost_together_leaves_nothing_while_the_daemon_lives() {
+    let mut place = Place::new();
+    place.declare_policy().declare_workers("together", 3, 400, "tidy", "");
+    let daemon = place.start(&["--until-idle", "--slots", "3"]);
+    eventually("three attempts run", || said(&place, "begin") == 3);
+    let pool = place.shims()[0];
+    let families = steadfast::sys::proc::by_parent();
+    let programs = steadfast::sys::proc::family(&families[&pool]);
+    signal(pool, "STOP");
+    programs.iter().for_each(|program| signal(program.pid, "KILL"));
+    signal(pool, "KILL");
+    eventually("all are known to be lost", || {
+        let rows = reader(&place);
+        rows.query_row("SELECT count(*) FROM attempts WHERE state = 'interrupted'", (), |row| row.get::<_, i64>(0))
+            .unwrap()
+            == 3
+    });
+    let folder = place.state().join("shims");
+    eventually("nothing is left of them", || {
+        let entries = [folder.clone(), folder.join("claims")].map(|folder| std::fs::read_dir(folder).unwrap().count());
+        // The claims and the pool of those that go on, until they are over too.
+        entries[0] <= 2 && entries[1] <= 3
+    });
+    assert!(matches!(daemon.ends().code(), Some(0 | 1)), "{}", place.said());
+    is_right(&place, Allowed { lost: true, ..Allowed::default() });
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use steadfast::exec::{Exit, Fate, Report, Status, Witness};
 use steadfast::launch::{Launch, Rung, ShimKind, Start};
-use steadfast::sys::process::BootId;
+use steadfast::sys::process::{BootId, Identity};
 
 use super::house::{House, code, eventually, killed_by, lives, number_in, signal};
 
@@ -472,4 +472,22 @@ fn ends_are_told_in_the_order_of_the_journal() {
 fn count_ends(house: &House) -> usize {
     let journals = homes(house).into_iter().map(|home| std::fs::read(home.join("journal")).unwrap_or_default());
     journals.map(|bytes| bytes.windows(7).filter(|window| *window == b"\"Ended\"").count()).sum()
+}
+
+/// Found by reading: a session was known by its number alone. Where a shim had died and the numbers had gone round since, whoever
+/// led a session of that number by now was taken for the attempt, and stopped.
+#[test]
+fn a_stranger_who_got_the_number_of_a_dead_session_is_left_alone() {
+    let mut house = House::new();
+    let launch = house.script("true");
+    let start = launch.start;
+    let mut stranger = std::process::Command::new("setsid").args(["sleep", "60"]).spawn().unwrap();
+    let who = Identity::of(i32::try_from(stranger.id()).unwrap()).unwrap();
+    eventually("it leads a session", || steadfast::sys::proc::stat(who.pid).is_some_and(|stat| stat.session == who.pid));
+    let claim = house.folder.path().join("no-claim");
+    let members = |first| steadfast::exec::witness::members(&start, Some(first), &claim, None, &[]).len();
+    assert_eq!(members(who), 1, "its own session is seen");
+    assert_eq!(members(Identity { ticks: who.ticks - 1, ..who }), 0, "one that began earlier under this number is over");
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
 }
