@@ -78,6 +78,7 @@ pub const NAMES: &[&str] = &[
     "store::commit::before",
     "store::migrate::after",
     "store::migrate::before",
+    "store::sync",
 ];
 
 static ARMED: AtomicBool = AtomicBool::new(false);

@@ -10,6 +10,8 @@
 //! Deliberately not here: what the tables look like (the store's), how a line reads (the trace's), when something is written (the
 //! dispatcher's). Entries are data, stored as JSON; a field is added with a default and never changes its meaning.
 
+pub(crate) mod seconds;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -442,20 +444,5 @@ impl Entry {
             About::Run(_, Happened::FinalizerEnded { mark, .. } | Happened::Late { mark, .. }) => *mark,
             About::Run(..) | About::Job(..) | About::Daemon(_) => None,
         }
-    }
-}
-
-/// Durations as seconds with a fraction, for machines that read JSON.
-pub(crate) mod seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_f64(span.as_secs_f64())
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(serde::de::Error::custom)
     }
 }

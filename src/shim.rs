@@ -249,7 +249,9 @@ impl Shim {
         if self.journal.written() < self.journal.end() {
             return false;
         }
-        if self.is_closed && self.unacknowledged.is_empty() && !self.is_stopping {
+        // Without a daemon nobody closes it, but a daemon that comes later would do nothing else.
+        let is_of_no_use = self.is_closed || self.links.is_empty();
+        if is_of_no_use && self.unacknowledged.is_empty() && !self.is_stopping {
             self.remove_folder();
             return true;
         }

@@ -2,20 +2,12 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use axum::http::Method;
 use serde::de::DeserializeOwned;
-use tokio::net::UnixStream;
-use tokio::runtime::Runtime;
 
 use crate::ids::RunId;
 use crate::state::StateDir;
 use crate::store::view::{AttemptView, EventPage, EventView, RunPage, RunRow, RunView};
-use crate::sys::socket;
 
 use super::problem::{Code, Problem};
 use super::shapes::{
@@ -25,20 +17,18 @@ use super::shapes::{
 
 mod address;
 mod lines;
+mod wire;
 
 use address::{Address, at};
 pub use lines::Lines;
+use wire::Wire;
 
 /// One who asks a daemon: blocking, over one connection that is opened again when it has to be.
 ///
 /// Every answer that is no success comes as the daemon's own [`Problem`]. Where the daemon goes away meanwhile, the problem is of
 /// the kind [`Code::Unreachable`].
 #[derive(Debug)]
-pub struct Client {
-    state: StateDir,
-    runtime: Runtime,
-    connection: Option<SendRequest<Full<Bytes>>>,
-}
+pub struct Client(Wire);
 
 /// Nobody answers at a state folder's socket.
 #[derive(Debug)]
@@ -74,9 +64,6 @@ impl From<Unreachable> for Problem {
     }
 }
 
-/// The most bytes of an answer that is read as a whole.
-const MOST_BYTES: usize = 256 << 20;
-
 /// How long an answer may take that has nothing to wait for: a reload reads files, a start waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -87,25 +74,7 @@ impl Client {
     ///
     /// Returns [`Unreachable`] if nobody answers there.
     pub fn connect(state: &StateDir) -> Result<Self, Unreachable> {
-        let path = state.socket();
-        let unreachable = |error| Unreachable { socket: path.display().to_string(), error };
-        // The runtime costs more than the connection: whoever asks in vain shall not pay for it.
-        let stream = socket::connect(&path).map_err(unreachable)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-        let mut client = Self { state: state.clone(), runtime: runtime.map_err(unreachable)?, connection: None };
-        client.connection = Some(client.shake_hands(stream).map_err(unreachable)?);
-        Ok(client)
-    }
-
-    fn shake_hands(&self, stream: std::os::unix::net::UnixStream) -> io::Result<SendRequest<Full<Bytes>>> {
-        self.runtime.block_on(async {
-            stream.set_nonblocking(true)?;
-            let stream = TokioIo::new(UnixStream::from_std(stream)?);
-            let (connection, driver) = http1::handshake(stream).await.map_err(io::Error::other)?;
-            // Its end is noticed by whoever sends next.
-            tokio::spawn(async { drop(driver.await) });
-            Ok(connection)
-        })
+        Wire::connect(state).map(Self)
     }
 
     /// Opens runs: all of them, or none.
@@ -155,7 +124,7 @@ impl Client {
     /// Returns the daemon's [`Problem`].
     pub fn log(&mut self, run: RunId, query: &LogQuery) -> Result<Lines<'_, LogLine>, Problem> {
         let query = LogQuery { form: Some(LogForm::Lines), ..query.clone() };
-        self.lines(at("runs").then(run).then("log").query(&query))
+        self.0.lines(at("runs").then(run).then("log").query(&query))
     }
 
     /// Reads a page of what the journal says, of one run or of all.
@@ -173,7 +142,7 @@ impl Client {
     ///
     /// Returns the daemon's [`Problem`].
     pub fn follow_events(&mut self, run: Option<RunId>, after: Option<u64>) -> Result<Lines<'_, EventView>, Problem> {
-        self.lines(events_at(run).query(&EventsQuery { after, limit: None, follow: true }))
+        self.0.lines(events_at(run).query(&EventsQuery { after, limit: None, follow: true }))
     }
 
     /// Draws the timeline of a run as a JSON tree.
@@ -192,7 +161,8 @@ impl Client {
     /// Returns the daemon's [`Problem`].
     pub fn trace_text(&mut self, run: RunId, query: &TraceQuery) -> Result<String, Problem> {
         let query = TraceQuery { form: Some(TraceForm::Text), ..query.clone() };
-        let bytes = self.bytes(Method::GET, at("runs").then(run).then("trace").query(&query), Vec::new(), PATIENCE)?;
+        let bytes =
+            self.0.bytes(Method::GET, at("runs").then(run).then("trace").query(&query), Vec::new(), PATIENCE)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -213,7 +183,7 @@ impl Client {
     pub fn wait(&mut self, run: RunId, timeout: Duration) -> Result<RunRow, Problem> {
         let query = WaitQuery { timeout: Some(steadfast_retry::Pretty(timeout).to_string()) };
         let address = at("runs").then(run).then("wait").query(&query);
-        let bytes = self.bytes(Method::GET, address, Vec::new(), timeout.saturating_add(PATIENCE))?;
+        let bytes = self.0.bytes(Method::GET, address, Vec::new(), timeout.saturating_add(PATIENCE))?;
         understood(&bytes)
     }
 
@@ -341,7 +311,7 @@ impl Client {
     ///
     /// Returns the daemon's [`Problem`].
     pub fn metrics(&mut self) -> Result<String, Problem> {
-        let bytes = self.bytes(Method::GET, Address::plain("/metrics"), Vec::new(), PATIENCE)?;
+        let bytes = self.0.bytes(Method::GET, Address::plain("/metrics"), Vec::new(), PATIENCE)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -350,57 +320,11 @@ impl Client {
     }
 
     fn tell(&mut self, address: Address) -> Result<(), Problem> {
-        self.bytes(Method::POST, address, Vec::new(), PATIENCE).map(drop)
+        self.0.bytes(Method::POST, address, Vec::new(), PATIENCE).map(drop)
     }
 
     fn ask<T: DeserializeOwned>(&mut self, method: Method, address: Address, body: Vec<u8>) -> Result<T, Problem> {
-        understood(&self.bytes(method, address, body, PATIENCE)?)
-    }
-
-    /// Sends a request and reads the whole answer.
-    fn bytes(&mut self, method: Method, address: Address, body: Vec<u8>, patience: Duration) -> Result<Bytes, Problem> {
-        self.connect_again()?;
-        let Self { runtime, connection, .. } = self;
-        let connection = connection.as_mut().ok_or_else(broken_off)?;
-        let answer = runtime.block_on(async {
-            let asking = async {
-                let response = send(connection, method, address, body).await?;
-                whole(response).await
-            };
-            let late = |_| {
-                Problem::new(
-                    Code::Unreachable,
-                    format_args!("the daemon did not answer within {} seconds", patience.as_secs()),
-                )
-            };
-            tokio::time::timeout(patience, asking).await.map_err(late)?
-        });
-        if matches!(&answer, Err(problem) if problem.code == Code::Unreachable) {
-            self.connection = None;
-        }
-        answer
-    }
-
-    /// Sends a request whose answer comes line by line.
-    fn lines<T: DeserializeOwned>(&mut self, address: Address) -> Result<Lines<'_, T>, Problem> {
-        self.connect_again()?;
-        // A connection on which an answer is broken off is of no more use, so this one is given away.
-        let mut connection = self.connection.take().ok_or_else(broken_off)?;
-        let response = self.runtime.block_on(async {
-            let response = send(&mut connection, Method::GET, address, Vec::new()).await?;
-            if response.status().is_success() { Ok(response) } else { Err(problem_of(response).await) }
-        })?;
-        Ok(Lines::new(&self.runtime, connection, response.into_body()))
-    }
-
-    fn connect_again(&mut self) -> Result<(), Problem> {
-        if self.connection.as_ref().is_none_or(|connection| connection.is_closed()) {
-            let path = self.state.socket();
-            let unreachable = |error| Unreachable { socket: path.display().to_string(), error };
-            let stream = socket::connect(&path).map_err(unreachable)?;
-            self.connection = Some(self.shake_hands(stream).map_err(unreachable)?);
-        }
-        Ok(())
+        understood(&self.0.bytes(method, address, body, PATIENCE)?)
     }
 }
 
@@ -409,44 +333,6 @@ fn events_at(run: Option<RunId>) -> Address {
         Some(run) => at("runs").then(run).then("events"),
         None => at("events"),
     }
-}
-
-fn broken_off() -> Problem {
-    Problem::new(Code::Unreachable, "the daemon went away")
-}
-
-async fn send(
-    connection: &mut SendRequest<Full<Bytes>>,
-    method: Method,
-    address: Address,
-    body: Vec<u8>,
-) -> Result<Response<Incoming>, Problem> {
-    let mut request = Request::builder().method(method).uri(address.to_string()).header(header::HOST, "steadfast");
-    if !body.is_empty() {
-        request = request.header(header::CONTENT_TYPE, "application/json");
-    }
-    let request = request.body(Full::new(Bytes::from(body)));
-    let request = request.map_err(|error| Problem::new(Code::Usage, format_args!("this cannot be asked: {error}")))?;
-    let gone = |_| broken_off();
-    connection.ready().await.map_err(gone)?;
-    connection.send_request(request).await.map_err(gone)
-}
-
-async fn whole(response: Response<Incoming>) -> Result<Bytes, Problem> {
-    if !response.status().is_success() {
-        return Err(problem_of(response).await);
-    }
-    let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
-    Ok(body.map_err(|_| broken_off())?.to_bytes())
-}
-
-/// Reads why something was not done.
-async fn problem_of(response: Response<Incoming>) -> Problem {
-    let status: StatusCode = response.status();
-    let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
-    let bytes = body.map(|body| body.to_bytes()).unwrap_or_default();
-    serde_json::from_slice(&bytes)
-        .unwrap_or_else(|_| Problem::new(Code::Internal, format_args!("the daemon answered {status} and not why")))
 }
 
 fn understood<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

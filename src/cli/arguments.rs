@@ -21,25 +21,36 @@ const STYLES: Styles = Styles::styled()
 /// Runs work that is expected to fail on the way, under declarative retry policies
 #[derive(Debug, Parser)]
 #[command(name = "steadfast", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
-#[command(infer_subcommands = false, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    infer_subcommands = false,
+    disable_help_flag = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "\
 Begin with:
   steadfast run -- CMD      tries a command again until it succeeds
   steadfast init            writes a first file of jobs
   steadfast doctor          says whether this machine is fit
 
+The state folder is $XDG_STATE_HOME/steadfast, which is ~/.local/state/steadfast
+where nothing else is said.
+
 Exit codes: 0 done, 1 failed for good, 2 usage, 3 configuration, 4 not found,
 5 conflict, 6 no daemon, 7 denied, 75 still being tried, 124 deadline.")]
 pub(super) struct Arguments {
-    /// The folder of the journal, the logs and the daemon's socket
-    ///
-    /// Without it $XDG_STATE_HOME/steadfast, and that is ~/.local/state/steadfast where nothing else is said.
-    #[arg(long, global = true, value_name = "DIR", env = "STEADFAST_STATE", hide_env_values = true)]
+    /// The folder of the journal, the logs and the socket [env: STEADFAST_STATE]
+    #[arg(long, global = true, value_name = "DIR", env = "STEADFAST_STATE", hide_env = true)]
+    #[arg(help_heading = "Everywhere", display_order = 900)]
     pub(super) state: Option<PathBuf>,
-    /// When colours are used
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    #[arg(help = "When colours are used: auto, always, never")]
+    /// When colours are used: auto, always, never
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    #[arg(hide_possible_values = true, hide_default_value = true, help_heading = "Everywhere", display_order = 901)]
     pub(super) color: Colour,
+    /// Print help
+    #[arg(long, short, global = true, action = clap::ArgAction::Help)]
+    #[arg(help_heading = "Everywhere", display_order = 902)]
+    help: Option<bool>,
     #[command(subcommand)]
     pub(super) command: Command,
 }

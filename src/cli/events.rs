@@ -27,8 +27,8 @@ pub(super) struct Arguments {
     /// Go on with lines as they are written; from now on, unless --after is given
     #[arg(long, short, conflicts_with = "limit")]
     follow: bool,
-    /// How many lines at most
-    #[arg(long, short = 'n', value_name = "NUMBER", default_value = "1000", value_parser = clap::value_parser!(u16).range(1..=10000))]
+    /// How many lines at most; the newest, unless --after or --run is given
+    #[arg(long, short = 'n', value_name = "NUMBER", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=10000))]
     limit: u16,
     #[command(flatten)]
     answer: Answer,
@@ -39,7 +39,12 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
         return follow(what, console, state);
     }
     let source = Source::open(state)?;
-    let wanted = Events { after: what.after.unwrap_or(0), limit: usize::from(what.limit), run: what.run };
+    let after = match (what.after, what.run) {
+        (Some(after), _) => after,
+        (None, Some(_)) => 0,
+        (None, None) => source.newest_event()?.saturating_sub(u64::from(what.limit)),
+    };
+    let wanted = Events { after, limit: usize::from(what.limit), run: what.run };
     let page = source.events(&wanted)?;
     if what.answer.json {
         // A stream for programs: one document for each line.

@@ -186,8 +186,8 @@ fn print(log: &Log, what: &Arguments, console: &mut Console) -> Result<(), Failu
 fn last_lines(bytes: &[u8], tail: Option<usize>) -> &[u8] {
     let Some(tail) = tail else { return bytes };
     let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let starts = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
-    match (tail, starts.skip(tail.saturating_sub(1)).next()) {
+    let mut starts = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    match (tail, starts.nth(tail.saturating_sub(1))) {
         (0, _) => &[],
         (_, Some(from)) => &bytes[from..],
         (_, None) => bytes,

@@ -14,10 +14,12 @@ mod timeline;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use steadfast_retry::{Class, Forecast, Policy};
 
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::text;
 pub(super) use find::{Found, find, lay_over};
 
 /// Shows policies, and what they would do
@@ -53,6 +55,14 @@ pub(super) struct Named {
     pub(super) policy: String,
     #[command(flatten)]
     pub(super) files: Files,
+}
+
+/// Tells what the author of a policy may not have meant.
+fn doubt(policy: &Policy, console: &mut Console) {
+    let (style, forecast) = (text::DOUBTFUL, Forecast::of::<Class>(policy, []));
+    for warning in forecast.warnings() {
+        console.say(format_args!("{style}note:{style:#} {warning}"));
+    }
 }
 
 pub(super) fn perform(what: Arguments, console: &mut Console) -> Result<Exit, Failure> {

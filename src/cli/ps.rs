@@ -14,9 +14,9 @@ use crate::store::view::{Filter, Order, RunRow, Time};
 /// Lists runs, trouble first
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The filter is words that must all hold: a job (with *), state:running,waiting, class:net-*,
-ending:failed, is:held, is:trouble, since:1d. Without one, runs that are over since more
-than a day are left out.
+The filter is words that must all hold: a job (with *), state:running,waiting,
+class:net-*, ending:failed, is:held, is:trouble, since:1d. Without one, runs
+that are over since more than a day are left out.
 
 Examples:
   steadfast ps

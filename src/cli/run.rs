@@ -44,9 +44,10 @@ use crate::state::StateDir;
 /// Runs a command here, and tries it again until it succeeds or the policy ends
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A policy is a name (see: steadfast policy list), a file (mine.toml, mine.toml#fetch), or
-written out: 'attempts=8, exponential=1s, cap=2m, deadline=1h, stop-on=auth-* not-found'
-with the keys of `loop` and `delay`, or a TOML table in braces.
+A policy is a name (see: steadfast policy list), a file (mine.toml, or
+mine.toml#fetch), or written out with the keys of `loop` and `delay`:
+  'attempts=8, exponential=1s, cap=2m, deadline=1h, stop-on=auth-* not-found'
+or as a TOML table in braces.
 
 A condition of --retry-on and --stop-on is a class or pattern (net-*), exit:75,
 exit:10-19, signal:KILL or output:REGEX.
@@ -57,9 +58,9 @@ Examples:
   steadfast run -n 10 --delay constant=5s --retry-on exit:75 -- ./fetch.sh
   steadfast run --policy 'attempts=8, exponential=1s, cap=2m' -- curl -fO URL
 
-The exit code is that of the last attempt: 128+n after signal n, 124 where a time limit
-ended it, 126 not executable, 127 not found, 125 trouble of steadfast itself, 130 after
-Ctrl-C.")]
+The exit code is that of the last attempt: 128+n after signal n, 124 where a
+time limit ended it, 126 not executable, 127 not found, 125 trouble of
+steadfast itself, 130 after Ctrl-C.")]
 pub(super) struct Arguments {
     /// How to go on after a failure: a name, a file, or written out
     #[arg(long, short, value_name = "POLICY")]
@@ -89,35 +90,36 @@ pub(super) struct Arguments {
     /// The time between TERM to the command, TERM to all that it started, and KILL
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     grace: Duration,
-    /// Whose exit code is returned
-    #[arg(long, value_enum, value_name = "WHOSE", default_value = "child")]
+    /// Whose exit code is returned: child, or steadfast (0 done, 1 failed for good, 124 deadline)
+    #[arg(long, value_enum, value_name = "WHOSE", default_value = "child", hide_possible_values = true)]
     exit_code: Whose,
     /// Say nothing about attempts
     #[arg(long, short)]
     quiet: bool,
     /// The command and its arguments
-    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
     command: Vec<OsString>,
 }
 
+const VALUES: &str = "Instead of the policy's values";
+
 /// Single values of the policy.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Instead of the policy's values")]
 struct Overrides {
     /// How many charged failures end the run, or `unlimited`
-    #[arg(long, short = 'n', value_name = "NUMBER")]
+    #[arg(help_heading = VALUES, long, short = 'n', value_name = "NUMBER")]
     attempts: Option<String>,
     /// How long the run may take, delays included
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(help_heading = VALUES, long, value_name = "DURATION", value_parser = parse_duration)]
     deadline: Option<Duration>,
     /// How long one attempt may take
-    #[arg(long, short = 't', value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(help_heading = VALUES, long, short = 't', value_name = "DURATION", value_parser = parse_duration)]
     attempt_timeout: Option<Duration>,
     /// How many attempts of any kind there may be
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(help_heading = VALUES, long, value_name = "NUMBER")]
     ceiling: Option<u32>,
     /// The time between attempts: 5s, or `exponential=1s, cap=1m`
-    #[arg(long, short, value_name = "DELAY")]
+    #[arg(help_heading = VALUES, long, short, value_name = "DELAY")]
     delay: Option<String>,
 }
 

@@ -66,7 +66,7 @@ fn page(view: &RunView, width: usize) -> String {
     out.push_str(&text::table(&facts(view), width));
     if !view.attempts.is_empty() {
         out.push('\n');
-        let rows = view.attempts.iter().map(|attempt| attempt_row(attempt)).collect();
+        let rows = view.attempts.iter().map(attempt_row).collect();
         out.push_str(&text::headed(["#", "BEGAN", "TOOK", "OUTCOME", "CLASS", "EXIT", "THEN"], rows, width));
     }
     for finalizer in &view.finalizers {

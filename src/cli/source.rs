@@ -25,10 +25,7 @@ pub(super) struct Source {
 impl Source {
     /// Opens the state folder that the arguments or the environment name, for reading.
     pub(super) fn open(state: &StateDir) -> Result<Self, Failure> {
-        let view = View::open(state.root()).map_err(|error| match error {
-            StoreError::Missing(_) => nothing_yet(state.root()),
-            other => of_store(&other),
-        })?;
+        let view = view(state)?;
         Ok(Self { state: state.clone(), view, clock: Clock::unkept() })
     }
 
@@ -52,6 +49,10 @@ impl Source {
 
     pub(super) fn events(&self, wanted: &Events) -> Result<EventPage, Failure> {
         self.view.events(wanted).map_err(|error| of_store(&error))
+    }
+
+    pub(super) fn newest_event(&self) -> Result<u64, Failure> {
+        self.view.newest_event().map_err(|error| of_store(&error))
     }
 
     pub(super) fn row(&self, run: RunId) -> Result<RunRow, Failure> {
@@ -104,6 +105,14 @@ impl Source {
             }
         }
     }
+}
+
+/// Opens the store for reading.
+pub(super) fn view(state: &StateDir) -> Result<View, Failure> {
+    View::open(state.root()).map_err(|error| match error {
+        StoreError::Missing(_) => nothing_yet(state.root()),
+        other => of_store(&other),
+    })
 }
 
 /// Connects to the daemon, for whatever only a daemon can do.

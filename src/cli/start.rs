@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::source;
 use super::wait::{self, Until};
-use crate::api::Start;
+use crate::api::{Client, Code, Problem, Start};
 use crate::state::StateDir;
 
 /// Starts jobs under the daemon
@@ -63,7 +63,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     };
     let starts: Vec<Start> = what.jobs.iter().map(start).collect();
     let mut client = source::daemon(state)?;
-    let started = client.start(&starts)?;
+    let started = client.start(&starts).map_err(|problem| suggest(&mut client, &what.jobs, problem))?;
     if what.wait {
         return wait::until(&mut client, &started.runs, Until::All, what.timeout, what.answer, console);
     }
@@ -78,6 +78,18 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
         console.say(format_args!("next: steadfast why {run}, steadfast logs {run} -f, steadfast wait {run}"));
     }
     Ok(Exit::GOOD)
+}
+
+/// Adds the name that was meant, where a job is unknown.
+fn suggest(client: &mut Client, wanted: &[String], problem: Problem) -> Failure {
+    let is_unknown = problem.code == Code::NotFound;
+    let failure = Failure::from(problem);
+    let Some(page) = client.jobs().ok().filter(|_| is_unknown) else { return failure };
+    let loaded: Vec<&str> = page.jobs.iter().filter(|job| job.loaded).map(|job| job.job.as_str()).collect();
+    match wanted.iter().find(|job| !loaded.contains(&job.as_str())) {
+        Some(unknown) => failure.suggest(unknown, loaded),
+        None => failure,
+    }
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

@@ -10,11 +10,10 @@ use super::answer::Answer;
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::source::of_store;
+use super::source::{self, of_store};
 use super::text::{self, Cell};
 use crate::clock::{self, Clock};
 use crate::state::StateDir;
-use crate::store::view::View;
 use crate::store::{Birth, Info, Keep, Sqlite};
 
 /// Looks after the journal: figures, checks, copies, pruning
@@ -64,7 +63,7 @@ struct Prune {
 
 pub(super) fn perform(what: Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let root = state.root();
-    let view = || View::open(root).map_err(|error| of_store(&error));
+    let view = || source::view(state);
     match what.command {
         Command::Info(answer) => {
             let info = view()?.info(root).map_err(|error| of_store(&error))?;
@@ -102,7 +101,7 @@ pub(super) fn perform(what: Arguments, console: &mut Console, state: &StateDir) 
 
 fn prune(what: &Prune, state: &StateDir, console: &mut Console) -> Result<Exit, Failure> {
     // To open a store for writing would make one.
-    View::open(state.root()).map_err(|error| of_store(&error))?;
+    source::view(state)?;
     let clock = Clock::unkept();
     let birth = Birth { store: u128::from(clock::random_bits()), at: clock.moment() };
     let mut store = Sqlite::open(state.root(), birth).map_err(|error| of_store(&error))?;

@@ -57,7 +57,7 @@ pub(super) fn table(rows: &[Vec<Cell>], width: usize) -> String {
         for (column, cell) in row.iter().enumerate() {
             let is_last = column + 1 == row.len();
             let shown = if is_last { cut(&cell.text, width.saturating_sub(used)) } else { cell.text.clone() };
-            let style = cell.style;
+            let style = if shown.is_empty() { PLAIN } else { cell.style };
             let _ = write!(out, "{style}{shown}{style:#}");
             if !is_last {
                 let gap = widths[column] + 2 - cell.width();
@@ -132,6 +132,16 @@ pub(super) fn wrap(paragraph: &str, width: usize, indent: usize) -> String {
         }
     }
     out
+}
+
+/// Breaks a line that is too long; what follows stands two columns further in than its beginning.
+pub(super) fn hang(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_owned();
+    }
+    let indent = line.len() - line.trim_start().len();
+    let whole = wrap(line, width.saturating_sub(2), indent);
+    whole.replace('\n', "\n  ")
 }
 
 /// Writes a number with its noun: `1 job`, `3 jobs`.

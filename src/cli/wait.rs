@@ -20,8 +20,8 @@ use crate::sys::time::Boottime;
 /// Waits until runs are over
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The exit code is 0 if they succeeded, 1 if one failed for good, 75 if one is still being
-tried when the time is over.
+The exit code is 0 if they succeeded, 1 if one failed for good, 75 if one is
+still being tried when the time is over.
 
 Examples:
   steadfast wait 12 13

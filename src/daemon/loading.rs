@@ -60,7 +60,6 @@ impl Files {
         if self.watcher.is_none() || self.touched.recv().await.is_none() {
             return std::future::pending().await;
         }
-        #[expect(clippy::disallowed_methods, reason = "this waits for an editor, not for a policy")]
         while tokio::time::timeout(STILL, self.touched.recv()).await.is_ok() {}
     }
 

@@ -124,7 +124,7 @@ pub fn train(checkpoint: &Path, crash_at: Option<u64>, notify: Option<&Path>) ->
             // A crash in earnest: no destructor runs, nothing is flushed, the kernel ends the process.
             std::process::abort();
         }
-        if model.step % CHECKPOINT_EVERY == 0 {
+        if model.step.is_multiple_of(CHECKPOINT_EVERY) {
             model.save(checkpoint)?;
             voice.say(&format!("X_STEP={}\nX_CHECKPOINT=latest step={} durable=1", model.step, model.step));
         }

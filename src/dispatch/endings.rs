@@ -67,17 +67,23 @@ impl Dispatcher {
         self.after_finalizer(hour, run, piece, result);
     }
 
-    /// Goes on after a try: at once after a good or a lost one, after the finalizer's delay after a failed one.
+    /// Goes on after a try: at once after a good one and the first that was lost, after the finalizer's delay after a failed one
+    /// and further ones that were lost.
     fn after_finalizer(&mut self, hour: &mut Hour, run: RunId, piece: Piece, result: FinalizerResult) {
         let Some(live) = self.live.get_mut(&run) else { return };
         let again = live.finalizer_ended(piece, result);
-        match (piece, result) {
-            (Piece::Finalizer { index, .. }, FinalizerResult::Failed) if again => {
-                let pause = live.terms.definition.policy.finally()[usize::from(index)].delay;
-                self.timers.set(run, hour.at + pause);
-                self.delays_over(hour);
-            }
-            _ => self.follow_up(hour, run),
+        let Piece::Finalizer { index, tried, .. } = piece else { return };
+        let pauses = match result {
+            FinalizerResult::Done => false,
+            FinalizerResult::Failed => true,
+            FinalizerResult::Lost => tried > 1,
+        };
+        if again && pauses {
+            let pause = live.terms.definition.policy.finally()[usize::from(index)].delay;
+            self.timers.set(run, hour.at + pause);
+            self.delays_over(hour);
+        } else {
+            self.follow_up(hour, run);
         }
     }
 

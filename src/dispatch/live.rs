@@ -244,3 +244,29 @@ impl Live {
         self.process.is_some_and(|process| process.piece == piece && process.token == token)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use steadfast_retry::{Ending, Finalizer, On, Policy};
+
+    use super::{FinalizerResult, FollowUp};
+
+    /// Found by killing the daemon two hundred times: 23 tries that dying daemons announced and never started used up a finalizer
+    /// that had not run once.
+    #[test]
+    fn tries_that_never_ran_do_not_use_a_finalizer_up() {
+        let finalizer = Finalizer::new(On::Always, vec!["true".to_owned()]);
+        let policy = Policy::named("p").finally(finalizer).build().unwrap();
+        let mut follow_up = FollowUp::of_ending(&policy, Ending::Succeeded);
+        for _ in 0..100 {
+            follow_up.began();
+            follow_up.ended(&policy, FinalizerResult::Lost);
+        }
+        assert!(follow_up.piece().is_some(), "it is still owed");
+        for _ in 0..2_000 {
+            follow_up.began();
+            follow_up.ended(&policy, FinalizerResult::Lost);
+        }
+        assert!(follow_up.piece().is_none(), "every loop has an end");
+    }
+}

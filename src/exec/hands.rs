@@ -243,7 +243,6 @@ impl Hands {
                 gone.await;
             }
         };
-        #[expect(clippy::disallowed_methods, reason = "an end to waiting for a shim that hangs, not for a policy")]
         let _ = tokio::time::timeout(FAREWELL, rest).await;
     }
 

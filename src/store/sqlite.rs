@@ -167,6 +167,7 @@ impl Sqlite {
         }
         pen.finish()?;
         failpoint!("store::commit::before", io).map_err(interfered)?;
+        failpoint!("store::sync", io).map_err(|error| StoreError::Unsynced(error.to_string()))?;
         rows.commit()?;
         // No error may come from here on: what is committed must never be called unwritten.
         failpoint!("store::commit::after");

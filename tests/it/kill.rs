@@ -11,6 +11,7 @@
 
 mod campaign;
 mod check;
+mod client;
 mod disk;
 mod failpoints;
 mod many;

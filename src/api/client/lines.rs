@@ -9,7 +9,8 @@ use tokio::runtime::Runtime;
 
 use crate::api::problem::Problem;
 
-use super::{broken_off, understood};
+use super::understood;
+use super::wire::broken_off;
 
 /// Lines of an answer, as they come. Ends when the answer does; dropping it breaks the answer off.
 #[derive(Debug)]

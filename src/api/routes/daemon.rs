@@ -93,11 +93,11 @@ pub(super) async fn set_filter(
         return Err(Problem::usage("there is no such writer\nhelp: there are `console` and `files`"));
     }
     let desk: Arc<Desk> = asked.desk;
-    let set = desk.trace.as_ref().is_some_and(|trace| {
+    let set = desk.trace.as_ref().map_or(0, |trace| {
         // Every writer that there is, not only the first.
-        wanted.iter().fold(false, |set, writer| trace.set_filter(*writer, &filter) || set)
+        wanted.iter().filter(|writer| trace.set_filter(**writer, &filter)).count()
     });
-    if !set {
+    if set == 0 {
         return Err(Problem::not_found("this daemon has no such writer of its trace"));
     }
     Ok(Json(FilterView { writers: writers(desk.trace.as_ref()) }))

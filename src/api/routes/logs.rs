@@ -297,6 +297,7 @@ fn line(piece: &str, chunk: Chunk, content: Vec<u8>) -> LogLine {
     if stream == LogStream::Dropped { line } else { line.with(content) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 fn unreadable(error: io::Error) -> Problem {
     Problem::new(Code::Internal, format_args!("the log cannot be read: {error}"))
 }

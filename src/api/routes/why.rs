@@ -26,7 +26,7 @@ pub(super) async fn of_run(asked: Asked<OfRun, Nothing, Nothing>) -> Result<Json
         let waiting = Waiting { place, lane: view.lane.clone(), serial: view.serial };
         let outlook = desk.door.outlook(waiting).await.ok_or_else(Problem::stopping)?;
         let degraded = desk.door.status().await.ok_or_else(Problem::stopping)?.degraded;
-        reasons = weigh(&view, &outlook, degraded, desk.clock.moment());
+        reasons = weigh(&view, &outlook, degraded.as_deref(), desk.clock.moment());
     }
     let blocking = reasons.iter().find(|reason| reason.blocks).map(|reason| reason.sentence.clone());
     let sentence = match blocking {
@@ -48,14 +48,14 @@ pub(super) async fn of_run(asked: Asked<OfRun, Nothing, Nothing>) -> Result<Json
 }
 
 /// Gives everything that must be so for the next attempt, the blocking first.
-fn weigh(view: &RunView, outlook: &Outlook, degraded: Option<String>, now: Moment) -> Vec<Reason> {
+fn weigh(view: &RunView, outlook: &Outlook, degraded: Option<&str>, now: Moment) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut add = |about: &str, blocks: bool, sentence: String, mut runs: Vec<RunId>| {
         runs.truncate(MOST_NAMED);
         reasons.push(Reason { about: about.to_owned(), blocks, sentence, runs });
     };
     let nobody = Vec::new;
-    match &degraded {
+    match degraded {
         Some(why) => add("journal", true, format!("the journal cannot be written: {why}"), nobody()),
         None => add("journal", false, "the journal can be written".to_owned(), nobody()),
     }

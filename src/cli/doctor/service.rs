@@ -37,7 +37,7 @@ fn unit() -> Finding {
 fn judge(path: &str, text: &str) -> Finding {
     let value = |key: &str| {
         let lines = text.lines().map(str::trim).filter_map(|line| line.split_once('='));
-        lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim()).last()
+        lines.rev().find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim())
     };
     match value("KillMode") {
         Some("process") => {}

@@ -15,8 +15,8 @@ use crate::cli::text::{self, Cell};
 /// Plays a policy through, in simulated time, with outcomes that you choose
 #[derive(Args, Debug)]
 #[command(after_help = "\
-An outcome is `ok`, `lost`, a class, an HTTP status or `exit=N`; `@2m` behind it lets the
-server ask for that delay, `*3` repeats it.
+An outcome is `ok`, `lost`, a class, an HTTP status or `exit=N`; `@2m` behind it
+lets the server ask for that delay, `*3` repeats it.
 
 Examples:
   steadfast policy forecast http --outcomes '503 503@2m net-reset ok' --seed 7

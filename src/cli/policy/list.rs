@@ -42,7 +42,7 @@ fn row(resolved: &Resolved) -> Vec<Cell> {
         Cell::new(policy.limits().attempts),
         Cell::new(deadline),
         Cell::new(policy.catch().len()),
-        Cell::new(file.rsplit('/').next().unwrap_or(file)),
+        Cell::new(if file.starts_with("steadfast:") { "shipped" } else { file }),
         Cell::new(policy.delay()),
     ]
 }

@@ -16,6 +16,7 @@ use crate::evidence::{Act, Classes, Evidence, ExitCodes, Fact, OomScope, Part, S
 
 /// Says which rule of a policy catches a failure, and what follows
 #[derive(Args, Debug)]
+#[command(override_usage = "steadfast policy match [OPTIONS] <POLICY> <WHAT IS SEEN>...")]
 #[command(after_help = "\
 Examples:
   steadfast policy match http --http 429 --retry-after 2m
@@ -90,7 +91,8 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     describe_rule(&mut out, &found, &outcome);
     let _ = writeln!(out, "then: {}", then(&low, &nominal, &high));
     repeated(&mut out, &again);
-    console.print(&out)?;
+    let folded: Vec<String> = out.lines().map(|line| text::hang(line, console.width)).collect();
+    console.print(&folded.join("\n"))?;
     Ok(Exit::GOOD)
 }
 

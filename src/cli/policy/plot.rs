@@ -69,6 +69,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     out.push('\n');
     out.push_str(&table(&points, console.width));
     console.print(&out)?;
+    super::doubt(policy, console);
     Ok(Exit::GOOD)
 }
 

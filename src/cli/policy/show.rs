@@ -34,6 +34,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
         console.json(&json!({ "policy": resolved.policy, "origins": resolved.origins }))?;
     } else {
         console.print(&page(resolved, console.width))?;
+        super::doubt(&resolved.policy, console);
     }
     Ok(Exit::GOOD)
 }

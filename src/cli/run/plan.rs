@@ -36,7 +36,7 @@ impl Plan {
         }
         let stop = Conditions::read("--stop-on", UNWANTED, &what.stop_on, &mut classes)?;
         let go_on = Conditions::read("--retry-on", WANTED, &what.retry_on, &mut classes)?;
-        let policy = with_rules(&base.policy, stop, go_on, &classes);
+        let policy = with_rules(&base.policy, stop, &go_on, &classes);
         let success = codes(&what.success)?;
         Ok(Self { policy: Arc::new(policy), classes, success })
     }
@@ -109,7 +109,7 @@ fn entry(value: &str) -> Result<Option<String>, Failure> {
 
 /// Puts the rules of the options before those of the policy, and one behind them: a program that is not there now will not
 /// be there in a second.
-fn with_rules(base: &Policy, stop: Conditions, go_on: Conditions, classes: &Classes) -> Policy {
+fn with_rules(base: &Policy, stop: Conditions, go_on: &Conditions, classes: &Classes) -> Policy {
     let mut rules = Vec::new();
     let stop_origin = stop.origin();
     if !stop.patterns.is_empty() {

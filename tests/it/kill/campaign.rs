@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::check::{Allowed, check, reader};
-use super::place::{LONG, Place, signal};
+use super::client::Asker;
+use super::place::{LONG, Place, eventually, signal};
 
 /// Chance for the tests: where a kill falls. Not the same twice, since what is met by chance is not met again anyway.
 struct Dice(u64);
@@ -50,11 +51,12 @@ fn is_kept(rows: &Connection, seen: &Glimpse) -> bool {
 
 /// Jobs of every kind: quick and slow, of the pool and of shims of their own, tidy and with leftovers.
 fn declare(place: &mut Place, kills: u64) {
-    let share = (kills / 2).clamp(20, 5_000);
+    let share = (kills / 3).clamp(20, 5_000);
     place.declare_policy();
     place.declare_workers("quick", share, 5, "tidy", "");
     place.declare_workers("steady", share, 60, "tidy", "");
     place.declare_workers("slow", share / 4, 200, "tidy", "priority = 1");
+    place.declare_workers("asked", 1, 5, "tidy", "priority = 2");
     place.declare_workers("litter", share / 4, 20, "litter", "");
     place.declare_workers("alone", share / 2, 30, "tidy", "limits = { open-files = 64 }");
     place.declare_workers(
@@ -68,6 +70,7 @@ fn declare(place: &mut Place, kills: u64) {
 
 fn verdict(place: Place, kills: u64, took: Duration, allowed: Allowed, mut wrong: Vec<String>) {
     let calm = place.calm();
+    eventually("no shim is left", || place.shims().is_empty());
     place.calm();
     if !matches!(calm, Some(0 | 1)) {
         wrong.push(format!("the last daemon ended with {calm:?}"));
@@ -91,6 +94,7 @@ fn kill_campaign() {
     let mut place = Place::new();
     declare(&mut place, kills);
     let (mut dice, mut wrong, mut seen) = (Dice::new(), Vec::new(), Vec::new());
+    let asker = Asker::begin(&place, "asked");
     let begun = Instant::now();
     let mut killed = 0;
     let mut rows = None;
@@ -110,10 +114,17 @@ fn kill_campaign() {
         }
     }
     let took = begun.elapsed();
+    let acknowledged = asker.end();
     place.declare_nothing();
     if let Some(rows) = rows {
         wrong.extend(seen.iter().filter(|seen| !is_kept(&rows, seen)).map(|seen| format!("line {} is lost", seen.seq)));
     }
+    println!(
+        "{} starts were acknowledged, {} of them after a broken answer",
+        acknowledged.starts.len(),
+        acknowledged.again
+    );
+    wrong.extend(acknowledged.lost(&place));
     verdict(place, killed, took, Allowed::default(), wrong);
 }
 

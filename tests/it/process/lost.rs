@@ -434,3 +434,42 @@ fn a_program_that_dies_of_its_shims_death_is_interrupted_and_has_not_failed() {
     assert!(matches!(exit.status, Status::Interrupted { .. }), "{exit:?}");
     house.empty();
 }
+
+/// A mark settles everything before it in its journal. Told in another order, and committed so, the later end would have settled
+/// the earlier one that a second crash kept from being written down, and that start would have been called never started.
+#[test]
+fn ends_are_told_in_the_order_of_the_journal() {
+    let mut house = House::new();
+    let slow = waiting(&mut house, "second", 2);
+    let quick = waiting(&mut house, "first", 1);
+    let (slow, quick) = (house.begin(slow), house.begin(quick));
+    let (slow_one, quick_one) = (house.started(&slow), house.started(&quick));
+    house.crash();
+    let_go(&house, "first");
+    eventually("the later start ends first", || !lives(quick_one.pid));
+    let_go(&house, "second");
+    eventually("then the earlier one", || !lives(slow_one.pid));
+    eventually("both are written", || count_ends(&house) == 2);
+    let fates = house.restart();
+    let ends: Vec<_> = fates
+        .iter()
+        .map(|(start, fate)| match fate {
+            Fate::Ended { mark, .. } => (*mark, *start),
+            other => panic!("{start} is {other:?}"),
+        })
+        .collect();
+    assert_eq!(ends.iter().map(|(_, start)| *start).collect::<Vec<_>>(), [quick, slow]);
+    assert!(ends[0].0 < ends[1].0);
+    // The first is committed, the second is not: a third daemon still finds it with its code.
+    house.commit(&quick, ends[0].0);
+    house.crash();
+    let Fate::Ended { exit, mark } = only(house.restart(), &slow) else { panic!("it has ended") };
+    assert_eq!(exit.status, code(2));
+    house.commit(&slow, mark);
+    house.empty();
+}
+
+fn count_ends(house: &House) -> usize {
+    let journals = homes(house).into_iter().map(|home| std::fs::read(home.join("journal")).unwrap_or_default());
+    journals.map(|bytes| bytes.windows(7).filter(|window| *window == b"\"Ended\"").count()).sum()
+}

@@ -228,7 +228,7 @@ fn a_held_run_leaves_its_lane_until_it_is_released() {
         let found = store.recover().unwrap();
         assert_eq!(found.lanes, [("/crawl".to_owned(), 1)]);
         assert_eq!(found.held.iter().map(|row| row.run.0).collect::<Vec<_>>(), [1]);
-        assert_eq!((found.jobs[0].queued, store.queued("/crawl", None, 9).unwrap().len()), (1, 1));
+        assert_eq!((found.jobs[0].queued, store.queued("/crawl", None, 9).unwrap().len()), (2, 1));
         write(store, [Run::new(1).is_released()]).unwrap();
         let found = store.recover().unwrap();
         assert_eq!((found.lanes, found.held.len(), found.jobs[0].queued), (vec![("/crawl".to_owned(), 2)], 0, 2));

@@ -18,7 +18,6 @@ fn timed<T>(what: &str, of: u64, work: impl FnOnce() -> T) -> T {
 
 #[test]
 #[ignore = "a measurement, not a test"]
-#[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
 fn figures_of_a_hundred_thousand_runs() {
     let folder = super::quick_folder();
     let mut store = super::open(folder.path());

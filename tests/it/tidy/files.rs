@@ -49,7 +49,7 @@ const LONG: &str = match std::str::from_utf8(&[b'\n'; MOST_LINES + 1]) {
 const MOST_LINES: usize = 450;
 
 /// Files that may be longer, each with its reason.
-const LONG_WITH_REASON: &[(&str, &str)] = &[];
+const LONG_WITH_REASON: &[(&str, &str)] = &[("src/api/client.rs", "one method per route, each with its documentation")];
 
 fn long_files(tree: &Tree) -> Vec<String> {
     let excepted = |file: &Source| LONG_WITH_REASON.iter().any(|(path, _)| *path == file.path);
@@ -83,7 +83,9 @@ fn dead_files(tree: &Tree) -> Vec<String> {
             left.extend(tree.rust().filter(|candidate| children.contains(&candidate.path)));
         }
     }
-    tree.rust().map(|file| &file.path).filter(|path| !reached.contains(path.as_str())).cloned().collect()
+    // Programs that must not compile are handed to the compiler one by one.
+    let reached_otherwise = |path: &str| reached.contains(path) || path.contains("/tests/misuse/");
+    tree.rust().map(|file| &file.path).filter(|path| !reached_otherwise(path)).cloned().collect()
 }
 
 /// Tells whether cargo (or, under `ui/`, trybuild) takes the file as a crate of its own.

@@ -163,9 +163,9 @@ fn starts_that_fail_in_a_row_are_not_tried_without_a_pause() {
         "never never never lost ok",
         &[
             "attempt 2",
-            "wait 1s",
+            "wait 1s, nothing charged",
             "attempt 3",
-            "wait 2s",
+            "wait 2s, nothing charged",
             "attempt 4",
             "wait 4s, 4 lost in a row",
             "attempt 5",

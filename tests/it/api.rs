@@ -1,0 +1,10 @@
+//! A real daemon, asked over its socket.
+
+mod follows;
+mod guarded;
+mod house;
+mod reads;
+mod speed;
+mod starts;
+mod stops;
+mod waits;

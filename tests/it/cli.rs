@@ -1,0 +1,10 @@
+//! The command line as people meet it: transcripts, and real processes under `run`.
+
+mod daemon;
+mod files;
+mod help;
+mod policies;
+mod reading;
+mod run;
+mod terminal;
+mod transcript;

@@ -1,0 +1,115 @@
+use super::transcript::Desk;
+
+const JOBS: &str = r#"
+[job.daily]
+about    = "papers of the day"
+schedule = { cron = "30 2 * * *", zone = "Europe/Berlin", jitter = "2m" }
+policy   = "polite-http"
+[job.daily.command]
+run = ["fetch", "{job}"]
+
+[job.sweep]
+after  = ["daily"]
+matrix = { lr = [1e-3, 3e-3], seed = [1, 2, 3] }
+[job.sweep.command]
+shell = "train"
+
+[job.by-hand.parameters]
+since = { required = true }
+[job.by-hand.command]
+run = ["fetch", "{since}"]
+"#;
+
+const BROKEN: &str = r#"
+[job.one]
+polcy = "http"
+[job.one.command]
+run = []
+
+[policy.two]
+loop = { atempts = 3, deadline = 90 }
+
+[job.three]
+schedule = { cron = "61 * * * *" }
+[job.three.command]
+shell = "x"
+"#;
+
+#[test]
+fn jobs_are_listed_shown_and_due() {
+    let desk = Desk::new().with("jobs/all.toml", JOBS);
+    insta::assert_snapshot!(desk.transcript(&[
+        &["check", "jobs"],
+        &["jobs", "list", "--file", "jobs"],
+        &["jobs", "show", "sweep", "-f", "jobs"],
+        &["jobs", "next", "-f", "jobs", "--from", "2026-03-27T12:00:00Z", "-n", "3"],
+        &["jobs", "next", "sweep", "-f", "jobs"],
+        &["jobs", "show", "dayly", "-f", "jobs"],
+    ]));
+}
+
+#[test]
+fn a_broken_file_is_told_in_one_go() {
+    let desk = Desk::new().with("broken.toml", BROKEN);
+    insta::assert_snapshot!(desk.transcript(&[
+        &["check", "broken.toml"],
+        &["check", "broken.toml", "--format", "github"],
+        &["check", "gone"],
+        &["run", "--file", "broken.toml", "--exit-code", "steadfast", "--", "true"],
+    ]));
+}
+
+#[test]
+fn check_speaks_json() {
+    let desk = Desk::new().with("broken.toml", BROKEN).with("jobs/all.toml", JOBS);
+    let answer = |path: &str| {
+        let said = desk.say(&["check", path, "--json"]);
+        (said.code, serde_json::from_str::<serde_json::Value>(&said.out).unwrap())
+    };
+    let (code, broken) = answer("broken.toml");
+    assert_eq!((code, &broken["ok"]), (3, &false.into()));
+    assert!(broken["diagnostics"].as_array().unwrap().iter().any(|one| one["code"] == "SF0102" && one["line"] == 3));
+    let (code, sound) = answer("jobs");
+    assert_eq!((code, &sound["ok"], &sound["read"]["jobs"]), (0, &true.into(), &3.into()));
+}
+
+#[test]
+fn a_first_file_is_written_once_and_is_sound() {
+    let desk = Desk::new();
+    insta::assert_snapshot!(desk.transcript(&[&["init"], &["init"], &["check", "jobs/first.toml"]]));
+}
+
+#[test]
+fn classes_keys_and_codes_are_explained() {
+    let desk = Desk::new();
+    insta::assert_snapshot!(desk.transcript(&[
+        &["explain", "net-reset"],
+        &["explain", "gpu-*"],
+        &["explain", "schedule.jitter"],
+        &["explain", "sf0102"],
+        &["explain", "net-rest"],
+    ]));
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_command_quietly() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["schema"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output =
+        command.stdout(writer).stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
+fn colours_are_only_where_they_are_wanted() {
+    let desk = Desk::new();
+    let with = |name: &str, value: &str, arguments: &[&str]| {
+        desk.command(arguments).env(name, value).output().unwrap().stdout.contains(&0x1b)
+    };
+    assert!(!with("TERM", "xterm", &["policy", "list"]), "a pipe shows none");
+    assert!(with("TERM", "xterm", &["policy", "list", "--color", "always"]));
+    assert!(with("CLICOLOR_FORCE", "1", &["policy", "list"]));
+    assert!(!with("CLICOLOR_FORCE", "1", &["policy", "list", "--color", "never"]));
+}
