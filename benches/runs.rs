@@ -27,11 +27,14 @@ fn main() {
     waiting(folder.path());
 }
 
+/// A name, and what takes the time of one round.
+type Contestant<'a> = (&'a str, Box<dyn FnMut() -> Duration + 'a>);
+
 /// From starts to ends of many `true`, against the loops and peers.
 fn throughput(folder: &Path) {
     let daemon = Daemon::begin(&folder.join("throughput"), "[job.t.command]\nrun = [\"true\"]\n");
     let journal = folder.join("loop.db");
-    let mut contestants: Vec<(&str, Box<dyn FnMut() -> Duration + '_>)> = vec![
+    let mut contestants: Vec<Contestant<'_>> = vec![
         ("bare posix_spawn loop", Box::new(|| timed(spawn_loop))),
         ("the same with a journal", Box::new(|| timed(|| journal_loop(&journal)))),
         ("steadfast", Box::new(|| daemon.run_all("t", RUNS))),

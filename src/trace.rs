@@ -15,7 +15,7 @@
 //! somebody stopped, not for a full disk. What does not fit is dropped; the number stands in the output where the lines
 //! are missing, in the metrics and in the daemon's status ([`TraceHandle::drops`]).
 //!
-//! A run outlives the processes that watch it, so its timeline is never kept in memory: [`tree`] builds it from the journal's
+//! A run outlives the processes that watch it, so its timeline is never kept in memory: [`tree()`] builds it from the journal's
 //! rows, for `steadfast trace RUN` and, as [`SpanRecord`]s, for exporters. Spans of `tracing` itself are for the daemon's own work.
 //!
 //! Deliberately not here: any decision, any reading of the journal, exporters. Whoever loses the trace loses no run.

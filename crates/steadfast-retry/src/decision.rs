@@ -19,7 +19,7 @@ pub enum Decision {
         /// Why.
         because: Because,
     },
-    /// Wait; a [`Event::Due`] at or after `until` goes on.
+    /// Wait; a [`Event::Due`](crate::Event::Due) at or after `until` goes on.
     Wait {
         /// Until when.
         until: Moment,
