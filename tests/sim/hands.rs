@@ -145,6 +145,20 @@ impl Hands {
         report(*id, offset, &shim.journal[offset])
     }
 
+    /// Makes up the end of a start that bears the number of one that runs and another secret: of a store that was restored.
+    pub(crate) fn strange_report(&self, chance: &mut Chance) -> Option<Report> {
+        let running: Vec<Start> = self
+            .programs
+            .values()
+            .filter(|program| program.phase == Phase::Running)
+            .map(|program| program.start)
+            .collect();
+        let start = if running.is_empty() { return None } else { *chance.pick(&running) };
+        let start = Start { token: Token(start.token.0 ^ 1), ..start };
+        let evidence = Evidence { facts: vec![Fact::Exit(0)], ..Evidence::of_program("work") };
+        Some(Report::Ended { start, evidence, progress: None, mark: None })
+    }
+
     /// Carries out [`steadfast::dispatch::Effect::Launch`].
     pub(crate) fn launch(&mut self, agenda: &mut Agenda, chance: &mut Chance, launch: &Launch) {
         let shim = self.shim_for(chance, launch.shim);

@@ -27,6 +27,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How many seeds the suite plays: as many as a minute holds.
 const SEEDS: u64 = if cfg!(debug_assertions) { 500 } else { 20_000 };
 
+/// So many failing seeds show what is wrong; the rest is not played.
+const ENOUGH: u64 = 20;
+
 /// How many of the last lines are shown when a seed fails among many.
 const LAST_LINES: usize = 80;
 
@@ -71,7 +74,7 @@ type Failures = BTreeMap<String, (u64, u64)>;
 
 /// Plays seeds 1, 2, 3 … on every core; shows the ways in which they fail, and the first failing one in full.
 fn many(seeds: u64) {
-    let next = AtomicU64::new(1);
+    let (next, failed) = (AtomicU64::new(1), AtomicU64::new(0));
     let failures = Mutex::new(Failures::new());
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
@@ -81,12 +84,15 @@ fn many(seeds: u64) {
             let mut tried = play::Tried::default();
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed > seeds {
+                if seed > seeds || failed.load(Ordering::Relaxed) >= ENOUGH {
                     return tried;
                 }
                 match catch_unwind(|| play::play(seed)) {
                     Ok(of_seed) => add(&mut tried, of_seed),
-                    Err(why) => note_failure(&failures, seed, &text_of(&*why)),
+                    Err(why) => {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                        note_failure(&failures, seed, &text_of(&*why));
+                    }
                 }
             }
         };
