@@ -483,11 +483,17 @@ fn a_stranger_who_got_the_number_of_a_dead_session_is_left_alone() {
     let start = launch.start;
     let mut stranger = std::process::Command::new("setsid").args(["sleep", "60"]).spawn().unwrap();
     let who = Identity::of(i32::try_from(stranger.id()).unwrap()).unwrap();
-    eventually("it leads a session", || steadfast::sys::proc::stat(who.pid).is_some_and(|stat| stat.session == who.pid));
+    eventually("it leads a session", || {
+        steadfast::sys::proc::stat(who.pid).is_some_and(|stat| stat.session == who.pid)
+    });
     let claim = house.folder.path().join("no-claim");
     let members = |first| steadfast::exec::witness::members(&start, Some(first), &claim, None, &[]).len();
     assert_eq!(members(who), 1, "its own session is seen");
-    assert_eq!(members(Identity { ticks: who.ticks - 1, ..who }), 0, "one that began earlier under this number is over");
+    assert_eq!(
+        members(Identity { ticks: who.ticks - 1, ..who }),
+        0,
+        "one that began earlier under this number is over"
+    );
     stranger.kill().unwrap();
     stranger.wait().unwrap();
 }

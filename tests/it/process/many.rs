@@ -67,13 +67,14 @@ fn every_step_of_a_shim_may_be_its_last() {
     let names = failpoint::NAMES.iter().filter(|name| name.starts_with("shim::"));
     for name in names {
         for action in ["abort@1", "abort@2", "error@1", "exit@1", "stall(20)@1"] {
-            crash_at(&format!("{name}={action}"));
+            let charge = format!("{name}={action}");
+            eprintln!("{charge}");
+            crash_at(&charge);
         }
     }
 }
 
 fn crash_at(charge: &str) {
-    eprintln!("{charge}");
     let mut house = House::new();
     house.crash();
     house.environment = vec![(failpoint::VARIABLE.to_owned(), charge.to_owned())];
