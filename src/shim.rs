@@ -315,10 +315,9 @@ impl Shim {
     fn take_timers(&mut self) {
         self.timer.take();
         let now = Boottime::now();
-        while let Some((at, key)) = self.timers.first().copied()
-            && at <= now
-        {
-            self.timers.pop_first();
+        // Each once, whatever becomes due meanwhile: nobody's timer keeps the loop from serving the others.
+        let later = self.timers.split_off(&(now, OWN));
+        for (_, key) in std::mem::replace(&mut self.timers, later) {
             if let Some(attempt) = self.attempts.get_mut(&key) {
                 attempt.armed = Boottime::NEVER;
                 self.tick(key, now);
