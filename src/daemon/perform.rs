@@ -111,6 +111,9 @@ impl Loop {
     /// Opens the hands, and hears from them what became of every start that was announced.
     fn adopt(&mut self, expected: Vec<Expected>) {
         failpoint!("daemon::adopt::before");
+        // Whatever is in flight is expected; what was known of other starts is of an earlier life.
+        self.watched.clear();
+        self.ends.clear();
         for expected in &expected {
             self.watched.insert(expected.start.token, (String::new(), expected.watch.clone()));
         }
@@ -206,7 +209,6 @@ impl Loop {
     pub(super) fn degrade(&mut self, why: String) {
         if self.degraded.is_none() {
             tracing::error!(target: "steadfast::daemon", "nothing new begins: {why}");
-            self.show.forget();
             self.degraded = Some(Degraded::because(why));
             self.alarm.set(&self.clock, Some(self.clock.moment() + Degraded::PAUSE));
         }

@@ -130,9 +130,13 @@ impl Loop {
         }
     }
 
+    /// Does what was decided, up to where it turns out that nothing can be relied on: the rest was decided from a state that will
+    /// be folded anew, and a `Wake` among it would silence the next probe. Only answers hold all the same.
     pub(super) fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            self.carry_out(effect);
+            if self.degraded.is_none() || matches!(effect, Effect::Answer { .. }) {
+                self.carry_out(effect);
+            }
         }
     }
 
