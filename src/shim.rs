@@ -40,6 +40,7 @@ pub use cgroup::delegated;
 pub(crate) use cgroup::is_populated;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -62,6 +63,9 @@ use crate::sys::poll::{self, Interest, Poller, Signals, Timer};
 use crate::sys::process::{self, BootId, Identity};
 use crate::sys::time::{Boottime, Wall};
 use crate::sys::{files, socket};
+
+/// What a shim's process is called.
+pub(crate) const NAME: &CStr = c"steadfast-shim";
 
 /// The descriptor under which a shim finds its first connection.
 pub const LINK_FD: i32 = 3;
@@ -158,7 +162,7 @@ impl Shim {
         poll::reset_signals();
         poll::ignore_broken_pipes();
         process::close_rest_on_exec(LOCK_FD + 1);
-        process::become_keeper(c"steadfast-shim")?;
+        process::become_keeper(NAME)?;
         let folder = folder.canonicalize()?;
         let id = folder.file_name().and_then(|name| name.to_str()?.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?;
         let claims = folder.parent().ok_or(io::ErrorKind::InvalidInput)?.join("claims");
