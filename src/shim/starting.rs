@@ -85,6 +85,10 @@ impl Shim {
         // The child is ours and not reaped, so there is a line about it; without `/proc` nothing here works.
         let who = Identity::of(pid).unwrap_or(Identity { pid, ticks: 0 });
         let mut attempt = Attempt::new(launch.start, launch.watch.clone(), Leader::Child(who), up, capture);
+        let mailbox = mailbox.map(|mut mailbox| {
+            mailbox.belongs_to(who);
+            mailbox
+        });
         (attempt.began, attempt.mailbox, attempt.cgroup, attempt.unenforced) =
             (Some(began), mailbox, cgroup, unenforced);
         let cgroup = attempt.cgroup.as_ref().map(|group| group.path().to_owned());
@@ -95,9 +99,13 @@ impl Shim {
         Ok(())
     }
 
-    fn mailbox(&self, key: u32) -> io::Result<(Mailbox, String)> {
-        use std::os::fd::AsRawFd as _;
-        Mailbox::open(&self.folder, self.folder_fd.as_raw_fd(), &format!("n{key}"))
+    fn mailbox(&mut self, key: u32) -> io::Result<(Mailbox, String)> {
+        let mailbox = match self.mailboxes.pop() {
+            Some(mailbox) => mailbox,
+            None => Mailbox::open(&self.folder, &format!("n{key}"))?,
+        };
+        let address = mailbox.address(self.folder_fd.as_fd());
+        Ok((mailbox, address))
     }
 
     fn spawn(
