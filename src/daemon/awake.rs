@@ -142,6 +142,7 @@ pub async fn serve(
     let mut turning = Loop {
         files: Files::watch(&settings.paths, settings.watch),
         epoch: writer.epoch(),
+        outgoing: Vec::new(),
         lookup: Lookup::new(Arc::clone(&writer)),
         settings,
         clock,

@@ -14,7 +14,7 @@ use crate::ids::{RunId, Token};
 use crate::journal::Mark;
 use crate::launch::{Start, Watch};
 use crate::store;
-use crate::store::{Epoch, Sqlite, StoreError, Writer};
+use crate::store::{Batch, Epoch, Sqlite, StoreError, Writer};
 
 use super::Settings;
 use super::alarm::Alarm;
@@ -32,6 +32,8 @@ pub(super) struct Loop {
     pub(super) dispatcher: Dispatcher,
     pub(super) writer: Arc<Writer<Sqlite>>,
     pub(super) epoch: Epoch,
+    /// What was decided in this turn and is not yet with the writer.
+    pub(super) outgoing: Vec<(u64, Batch)>,
     /// The number that the journal's next entry gets.
     pub(super) next_seq: u64,
     pub(super) lookup: Lookup,
@@ -128,6 +130,17 @@ impl Loop {
             let effects = self.dispatcher.handle(self.clock.now(), input);
             self.perform(effects);
         }
+        self.hand_in();
+    }
+
+    /// Hands everything to the writer that was decided in this turn, so that it shares a commit.
+    pub(super) fn hand_in(&mut self) {
+        if self.outgoing.is_empty() {
+            return;
+        }
+        failpoint!("daemon::append::before");
+        self.writer.submit(self.epoch, self.outgoing.drain(..));
+        failpoint!("daemon::append::after");
     }
 
     pub(super) fn perform(&mut self, effects: Vec<Effect>) {
