@@ -46,7 +46,7 @@ const TARGETS: &[Target] = &[
         samples: &["[policy.x]\nloop = { attempts = 3 }\n", "policy.inline = { catch = [ { class = \"net-*\" } ] }"],
         folders: &["policies", "tests/corpus/good", "tests/corpus/broken"],
         tokens: POLICY_TOKENS,
-        tries: 3_000,
+        tries: 10_000,
     },
     Target {
         name: "job",
