@@ -77,6 +77,18 @@ fn a_daemon_is_asked_and_told() {
 }
 
 #[test]
+fn a_backup_is_made_beside_a_daemon() {
+    let desk = Desk::new().with("jobs/all.toml", JOBS);
+    let _serving = Serving::begin(&desk);
+    assert_eq!(desk.say(&["start", "quick", "--wait"]).code, 0);
+    std::fs::create_dir_all(desk.path("copy")).unwrap();
+    let said = desk.say(&["store", "backup", "copy/store.db"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let said = desk.say(&["--state", "copy", "store", "verify"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "ok: 1 run folded again, and all as recorded\n"), "{}", said.err);
+}
+
+#[test]
 fn a_running_run_is_followed_and_cancelled() {
     let desk = Desk::new().with("jobs/all.toml", JOBS);
     let _serving = Serving::begin(&desk);
