@@ -83,6 +83,31 @@ fn old_runs_are_pruned_and_the_newest_kept() {
     assert_eq!(desk.say(&["show", "3"]).code, 0);
 }
 
+#[test]
+fn a_log_in_a_pipe_has_every_byte_that_was_written() {
+    let desk = Desk::new();
+    let all: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+    std::fs::write(desk.path("bytes"), &all).unwrap();
+    assert_eq!(desk.say(&["run", "--", "cat", "bytes"]).code, 0);
+    assert!(desk.command(&["logs", "1"]).output().unwrap().stdout == all, "a pipe has the bytes as they were");
+    let said = desk.say(&["logs", "1", "--json"]);
+    let documents = said.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let hex: String = documents.map(|line| line["hex"].as_str().unwrap().to_owned()).collect();
+    assert!(hex.starts_with("000102") && hex.len() == 600_000, "{}", hex.len());
+}
+
+#[test]
+fn a_log_speaks_json_line_by_line() {
+    let desk = after_two_runs();
+    let said = desk.say(&["logs", "1", "--all", "--stream", "err", "--json"]);
+    let lines: Vec<serde_json::Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<_> =
+        lines.iter().map(|line| (line["piece"].clone(), line["stream"].clone(), line["text"].clone())).collect();
+    let text = "read: Connection reset by peer\n";
+    assert_eq!(seen, [("1".into(), "err".into(), text.into()), ("2".into(), "err".into(), text.into())]);
+    assert!(lines.iter().all(|line| line["at"].is_string()) && said.err.is_empty(), "{}", said.err);
+}
+
 /// Says whether a check of the store found nothing, and over how many runs.
 fn verified(desk: &Desk, arguments: &[&str]) -> u64 {
     let said = desk.say(&[arguments, &["store", "verify", "--json"]].concat());
