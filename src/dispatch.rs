@@ -280,6 +280,22 @@ impl Dispatcher {
         self.live.contains_key(&run) || self.held.contains_key(&run) || self.lanes.find(run).is_some()
     }
 
+    /// Gives out the number of a run that somebody else opens and holds.
+    pub const fn give_number(&mut self) -> RunId {
+        self.newest_run += 1;
+        RunId(self.newest_run)
+    }
+
+    /// Never opens a run under this number: somebody else has it. Says whether it can be a number that was ever given out.
+    pub fn keep_off(&mut self, run: RunId) -> bool {
+        // An earlier daemon may have given out some that were never used.
+        let is_given = run.0 <= self.newest_run.saturating_add(10_000);
+        if is_given {
+            self.newest_run = self.newest_run.max(run.0);
+        }
+        is_given
+    }
+
     /// Returns the classes that a process's evidence is weighed by; finalizers are not classified by their output.
     #[must_use]
     pub fn classes_of(&self, run: RunId, piece: Piece) -> Option<&Classes> {

@@ -38,6 +38,11 @@ impl Show {
         settled
     }
 
+    /// Shows one entry that is durable.
+    pub(super) fn one(&self, seq: u64, entry: &Arc<Entry>) {
+        self.observers.iter().for_each(|observer| observer.seen(seq, entry));
+    }
+
     /// Reminds the observers of a run that the store brought back.
     pub(super) fn recall(&self, run: RunId, opening: &Opening, past: &[Entry]) {
         self.observers.iter().for_each(|observer| observer.recall(run, opening, past));

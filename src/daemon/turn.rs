@@ -1,6 +1,6 @@
 //! The loop: whatever happens becomes an input, and the effects are carried out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,10 +11,9 @@ use crate::dispatch::{Answer, Awakening, Dispatcher, Effect, Exit, Input, Order,
 use crate::exec::{Hands, Report};
 use crate::failpoint;
 use crate::ids::{RunId, Token};
-use crate::journal::Mark;
+use crate::journal::{Mark, Opening, Trigger};
 use crate::launch::{Start, Watch};
-use crate::store;
-use crate::store::{Batch, Epoch, Sqlite, StoreError, Writer};
+use crate::store::{self, Batch, Epoch, Sqlite, StoreError, Writer};
 
 use super::Settings;
 use super::alarm::Alarm;
@@ -24,6 +23,7 @@ use super::loading::Files;
 use super::lookup::Lookup;
 use super::manager;
 use super::perform::Show;
+use super::terminal::Penned;
 
 /// Everything the loop holds.
 pub(super) struct Loop {
@@ -52,6 +52,10 @@ pub(super) struct Loop {
     /// Starts that were lost together share one place.
     pub(super) ends: HashMap<(Mark, RunId), Start>,
     pub(super) degraded: Option<Degraded>,
+    /// Where the writer's thread says what came of its work.
+    pub(super) words: mpsc::UnboundedSender<Penned>,
+    /// Runs of terminals that are written down through this daemon.
+    pub(super) terminals: HashSet<RunId>,
     pub(super) ended: Option<Exit>,
     /// The disk could not make a write durable: nothing that this process writes from now on can be relied on.
     pub(super) distrust: Option<StoreError>,
@@ -64,7 +68,7 @@ pub(super) struct Loop {
 pub(super) struct Ears {
     pub(super) asks: mpsc::UnboundedReceiver<Ask>,
     pub(super) reports: mpsc::UnboundedReceiver<Report>,
-    pub(super) written: mpsc::UnboundedReceiver<store::Report>,
+    pub(super) written: mpsc::UnboundedReceiver<Penned>,
     pub(super) signals: super::awake::Signals,
 }
 
@@ -89,8 +93,11 @@ impl Loop {
             tokio::select! {
                 biased;
                 _ = ears.written.recv_many(&mut written, AT_ONCE) => {
-                    for written in written.drain(..) {
-                        self.written(written);
+                    for word in written.drain(..) {
+                        match word {
+                            Penned::Store(report) => self.written(report),
+                            Penned::Terminal(written) => self.terminal_written(*written),
+                        }
                     }
                 }
                 _ = ears.reports.recv_many(&mut reports, AT_ONCE) => {
@@ -192,6 +199,9 @@ impl Loop {
                 Err(refusal) => drop(reply.send(Err(refusal))),
             },
             Ask::Hold { target, hold, by, reply } => self.hold(target, hold, by, reply),
+            Ask::OpenTerminal(reply) => drop(reply.send(self.open_terminal())),
+            Ask::WriteTerminal { run, after, batch, reply } => self.write_terminal(run, after, batch, reply),
+            Ask::TerminalGone => self.terminal_gone(),
             Ask::Reload(reply) => drop(reply.send(self.reload())),
             Ask::Drain(drain, reply) => {
                 self.draining = drain;
@@ -222,6 +232,7 @@ impl Loop {
 
     fn order_of_retry(&mut self, run: RunId, by: String) -> Result<Order, Refusal> {
         let (found, ending) = self.lookup.opening(run)?;
+        not_on_a_terminal(run, &found.opening)?;
         if ending.is_none() {
             return Err(Refusal::Conflict(format!("run {run} is not over\nhelp: cancel it first, or wait for it")));
         }
@@ -235,6 +246,7 @@ impl Loop {
         }
         let found = self.lookup.waiting(run)?;
         if let Some(found) = &found {
+            not_on_a_terminal(run, &found.opening)?;
             self.show.define(found.opening.definition, &found.terms.definition.policy);
             self.show.recall(run, &found.opening, &[]);
         }
@@ -284,4 +296,13 @@ impl Loop {
     pub(super) fn paths(&self) -> &[PathBuf] {
         &self.settings.paths
     }
+}
+
+/// Refuses to touch what the process on a terminal alone decides about.
+fn not_on_a_terminal(run: RunId, opening: &Opening) -> Result<(), Refusal> {
+    if opening.trigger == Trigger::Terminal {
+        let help = "end it where it runs, with Ctrl-C or TERM; `steadfast run` runs it anew";
+        return Err(Refusal::Conflict(format!("run {run} belongs to a command on a terminal\nhelp: {help}")));
+    }
+    Ok(())
 }

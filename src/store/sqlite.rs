@@ -144,6 +144,25 @@ impl Sqlite {
         Ok(select.query_row([name], |row| row.get(0)).optional()?)
     }
 
+    /// Returns the number of the journal's newest line, zero where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if the store cannot be read.
+    pub fn newest_line(&self) -> Result<u64, StoreError> {
+        keep::whole(&self.connection, "SELECT coalesce(max(seq), 0) FROM journal")
+    }
+
+    /// Counts the journal's lines about a run.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if the store cannot be read.
+    pub fn lines_of(&self, run: RunId) -> Result<u64, StoreError> {
+        let mut count = self.connection.prepare_cached("SELECT count(*) FROM journal WHERE run = ?1")?;
+        Ok(count.query_row([run], |row| row.get::<_, Whole>(0))?.0)
+    }
+
     fn bytes(&self) -> Result<u64, StoreError> {
         keep::whole(&self.connection, BYTES)
     }
