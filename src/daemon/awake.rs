@@ -161,7 +161,9 @@ pub async fn serve(
         degraded: None,
         ended: None,
         distrust: None,
+        wanted: Arc::default(),
         draining: false,
+        stopping: None,
         awakening,
     };
     turning.perform(effects);

@@ -209,6 +209,9 @@ impl Loop {
             self.show.forget();
             self.degraded = Some(Degraded::because(why));
             self.alarm.set(&self.clock, Some(self.clock.moment() + Degraded::PAUSE));
+            if self.stopping.is_some() {
+                self.stop_degraded();
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::dispatch::{Answer, Awakening, Dispatcher, Effect, Exit, Input, Order,
 use crate::exec::{Hands, Report};
 use crate::failpoint;
 use crate::ids::{RunId, Token};
+use crate::job::Config;
 use crate::journal::Mark;
 use crate::launch::{Start, Watch};
 use crate::store;
@@ -53,7 +54,12 @@ pub(super) struct Loop {
     pub(super) ended: Option<Exit>,
     /// The disk could not make a write durable: nothing that this process writes from now on can be relied on.
     pub(super) distrust: Option<StoreError>,
+    /// The configuration that was read last, whether or not a dispatcher could take it up.
+    pub(super) wanted: Arc<Config>,
+    /// Whether nothing may begin: somebody asked for that, and every dispatcher must know it.
     pub(super) draining: bool,
+    /// Whether the daemon was asked to stop, and to take its jobs along.
+    pub(super) stopping: Option<bool>,
     /// What the dispatcher was told at its birth, for the next one.
     pub(super) awakening: Awakening,
 }
@@ -154,11 +160,12 @@ impl Loop {
         }
     }
 
-    /// Begins to stop. A degraded daemon cannot write that it stops; its successor treats it as a crash.
+    /// Begins to stop.
     pub(super) fn stop(&mut self, take_jobs: bool) {
         manager::stopping();
+        self.stopping = Some(take_jobs || self.stopping == Some(true));
         if self.degraded.is_some() {
-            self.ended = Some(Exit::Stopped);
+            self.stop_degraded();
         } else {
             self.hear(Input::Stop { take_jobs });
         }
@@ -262,7 +269,7 @@ impl Loop {
             census: self.dispatcher.census(),
             degraded: self.degraded.as_ref().map(|degraded| degraded.why.clone()),
             draining: self.draining,
-            config: self.dispatcher.config().clone(),
+            config: Arc::clone(&self.wanted),
             refused: self.files.refused(),
         }
     }
