@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use steadfast_retry::Policy;
+use tokio::sync::mpsc;
 
 use crate::dispatch::{BatchId, Effect, Input};
 use crate::exec::{Fate, Hands, Notice, Report};
@@ -111,11 +112,15 @@ impl Loop {
     /// Opens the hands, and hears from them what became of every start that was announced.
     fn adopt(&mut self, expected: Vec<Expected>) {
         failpoint!("daemon::adopt::before");
+        self.watched.clear();
         for expected in &expected {
             self.watched.insert(expected.start.token, (String::new(), expected.watch.clone()));
         }
         self.hands = None;
-        match Hands::open(self.site.clone(), expected, self.reports.clone()) {
+        self.ends.clear();
+        let (tell, reports) = mpsc::unbounded_channel();
+        self.reports = reports;
+        match Hands::open(self.site.clone(), expected, tell) {
             Ok((hands, fates)) => {
                 self.hands = Some(hands);
                 for (start, fate) in fates {

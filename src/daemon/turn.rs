@@ -38,7 +38,8 @@ pub(super) struct Loop {
     pub(super) lookup: Lookup,
     pub(super) hands: Option<Hands>,
     pub(super) site: crate::exec::Site,
-    pub(super) reports: mpsc::UnboundedSender<Report>,
+    /// What the present hands tell. Hands that were let go of may still speak, and are not heard.
+    pub(super) reports: mpsc::UnboundedReceiver<Report>,
     pub(super) alarm: Alarm,
     pub(super) files: Files,
     pub(super) show: Show,
@@ -67,9 +68,13 @@ pub(super) struct Loop {
 /// What the loop hears.
 pub(super) struct Ears {
     pub(super) asks: mpsc::UnboundedReceiver<Ask>,
-    pub(super) reports: mpsc::UnboundedReceiver<Report>,
     pub(super) written: mpsc::UnboundedReceiver<store::Report>,
     pub(super) signals: super::awake::Signals,
+}
+
+/// Takes some of what the hands tell. Once the hands are gone there is nothing to wait for, and never again.
+async fn heard(reports: &mut mpsc::UnboundedReceiver<Report>, taken: &mut Vec<Report>) -> Option<()> {
+    (reports.recv_many(taken, AT_ONCE).await > 0).then_some(())
 }
 
 /// How many inputs of one kind are taken before the others have their turn.
@@ -97,7 +102,7 @@ impl Loop {
                         self.written(written);
                     }
                 }
-                _ = ears.reports.recv_many(&mut reports, AT_ONCE) => {
+                Some(()) = heard(&mut self.reports, &mut reports) => {
                     for report in reports.drain(..) {
                         self.report(report);
                     }
@@ -136,9 +141,23 @@ impl Loop {
         }
     }
 
+    /// Carries effects out, until one finds that the store or the hands fail. What was behind it is not lost but void: whatever is
+    /// durable is decided anew by the next dispatcher, and a timer that is set here would silence the one for the next try to write.
     pub(super) fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            self.carry_out(effect);
+            match effect {
+                Effect::Answer { .. } | Effect::Exit(_) => self.carry_out(effect),
+                Effect::Append { .. }
+                | Effect::Launch(_)
+                | Effect::Cut { .. }
+                | Effect::Adopt(_)
+                | Effect::Wake(_)
+                | Effect::Refill { .. } => {
+                    if self.degraded.is_none() {
+                        self.carry_out(effect);
+                    }
+                }
+            }
         }
     }
 
