@@ -99,8 +99,11 @@ pub struct Dispatcher {
 /// Whether anything new may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Not before the first configuration is there.
-    Starting,
+    /// Not before the first configuration is there; and not then either, if it is to drain.
+    Starting {
+        /// Whether it is to drain.
+        drain: bool,
+    },
     Open,
     Draining,
     /// Stopping: whether attempts are taken along.
@@ -230,7 +233,9 @@ impl Dispatcher {
         let why = match self.phase {
             Phase::Stopping if self.may_stop() => Exit::Stopped,
             Phase::Open if self.settings.until_idle && self.is_idle() => Exit::Idle(self.tally()),
-            Phase::Starting | Phase::Open | Phase::Draining | Phase::Stopping | Phase::Gone => return Vec::new(),
+            Phase::Starting { .. } | Phase::Open | Phase::Draining | Phase::Stopping | Phase::Gone => {
+                return Vec::new();
+            }
         };
         if !self.outbox.is_settled() {
             return Vec::new();

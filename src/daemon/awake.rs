@@ -121,7 +121,7 @@ pub async fn serve(
     let tell = move |report| drop(written_to.send(Penned::Store(report)));
     let writer = Writer::start(store, Backlog::default(), tell);
     let writer = Arc::new(writer.map_err(|error| ServeError::Io("the writer's thread cannot begin", error))?);
-    let (reports_to, reports) = mpsc::unbounded_channel();
+    let (_, reports) = mpsc::unbounded_channel();
     let (door, asks, held) = Door::new();
     let site = Site {
         folder: state.shims(),
@@ -153,7 +153,7 @@ pub async fn serve(
         next_seq,
         hands: None,
         site,
-        reports: reports_to,
+        reports,
         alarm,
         show,
         answers: HashMap::new(),
@@ -166,7 +166,9 @@ pub async fn serve(
         terminals: HashSet::new(),
         ended: None,
         distrust: None,
+        wanted: Arc::default(),
         draining: false,
+        stopping: None,
         awakening,
     };
     turning.perform(effects);
@@ -174,7 +176,7 @@ pub async fn serve(
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
     manager::ready();
-    let mut ears = Ears { asks, reports, written, signals };
+    let mut ears = Ears { asks, written, signals };
     let why = turning.turn(&mut ears).await;
     turning.leave().await;
     held.see_off(ears.asks).await;

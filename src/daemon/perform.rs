@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use steadfast_retry::Policy;
+use tokio::sync::mpsc;
 
 use crate::dispatch::{BatchId, Effect, Input};
 use crate::exec::{Fate, Hands, Notice, Report};
@@ -99,11 +100,15 @@ impl Loop {
     /// Opens the hands, and hears from them what became of every start that was announced.
     fn adopt(&mut self, expected: Vec<Expected>) {
         failpoint!("daemon::adopt::before");
+        self.watched.clear();
         for expected in &expected {
             self.watched.insert(expected.start.token, (String::new(), expected.watch.clone()));
         }
         self.hands = None;
-        match Hands::open(self.site.clone(), expected, self.reports.clone()) {
+        self.ends.clear();
+        let (tell, reports) = mpsc::unbounded_channel();
+        self.reports = reports;
+        match Hands::open(self.site.clone(), expected, tell) {
             Ok((hands, fates)) => {
                 self.hands = Some(hands);
                 for (start, fate) in fates {
@@ -197,6 +202,9 @@ impl Loop {
             self.outgoing.clear();
             self.degraded = Some(Degraded::because(why));
             self.alarm.set(&self.clock, Some(self.clock.moment() + Degraded::PAUSE));
+            if self.stopping.is_some() {
+                self.stop_degraded();
+            }
         }
     }
 }

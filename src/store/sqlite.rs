@@ -248,6 +248,10 @@ impl Store for Sqlite {
 
     fn probe(&mut self) -> Result<(), StoreError> {
         self.trust()?;
+        // What the log holds goes to its place first: its own room is then free again, which on a full disk may be all there is.
+        if let Err(error @ StoreError::Unsynced(_)) = self.rest() {
+            return Err(error);
+        }
         // A page of padding: a row that fits into what is there already would prove nothing about a full disk.
         let padding = " ".repeat(16 << 10);
         let result = append::remember(&self.connection, "probe", &padding)

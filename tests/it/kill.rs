@@ -12,6 +12,7 @@
 mod campaign;
 mod check;
 mod client;
+mod degraded;
 mod disk;
 mod failpoints;
 mod many;
