@@ -52,6 +52,7 @@ use attempt::Attempt;
 use journal::Journal;
 use kin::Owner;
 use link::Link;
+use mailbox::Mailbox;
 use wire::{PROTOCOL, Record};
 
 use crate::exec::{Act, Exit, Notice};
@@ -119,6 +120,8 @@ struct Shim {
     /// Children of ours that are not first processes.
     orphans: HashMap<i32, Owner>,
     timers: BTreeSet<(Boottime, u32)>,
+    /// Mailboxes whose programs have ended.
+    mailboxes: Vec<Mailbox>,
     /// Ended and not acknowledged: where the record ends, and whose it is.
     unacknowledged: VecDeque<(u64, Start)>,
     next_key: u32,
@@ -203,6 +206,7 @@ impl Shim {
             tokens: HashMap::new(),
             orphans: HashMap::new(),
             timers: BTreeSet::new(),
+            mailboxes: Vec::new(),
             unacknowledged: VecDeque::new(),
             next_key: 0,
             is_closed: false,
@@ -256,6 +260,7 @@ impl Shim {
         // Without a daemon nobody closes it, but a daemon that comes later would do nothing else.
         let is_of_no_use = self.is_closed || self.links.is_empty();
         if is_of_no_use && self.unacknowledged.is_empty() && !self.is_stopping {
+            self.mailboxes.clear();
             self.remove_folder();
             return true;
         }

@@ -17,6 +17,7 @@ use super::shapes::{
 
 mod address;
 mod lines;
+mod terminal;
 mod wire;
 
 use address::{Address, at};

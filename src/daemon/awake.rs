@@ -1,7 +1,7 @@
 //! Waking up: the state folder opened, what is durable folded, the loop begun.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use super::loading::{self, Files};
 use super::lookup::{Lookup, TermsByDigest, terms_of};
 use super::manager;
 use super::perform::Show;
+use super::terminal::Penned;
 use super::turn::{Ears, Loop};
 use super::{Served, Settings};
 
@@ -116,10 +117,11 @@ pub async fn serve(
     let alarm = Alarm::new().map_err(|error| ServeError::Io("no timer can be had", error))?;
 
     let (written_to, written) = mpsc::unbounded_channel();
-    let tell = move |report| drop(written_to.send(report));
+    let words = written_to.clone();
+    let tell = move |report| drop(written_to.send(Penned::Store(report)));
     let writer = Writer::start(store, Backlog::default(), tell);
     let writer = Arc::new(writer.map_err(|error| ServeError::Io("the writer's thread cannot begin", error))?);
-    let (reports_to, reports) = mpsc::unbounded_channel();
+    let (_, reports) = mpsc::unbounded_channel();
     let (door, asks, held) = Door::new();
     let site = Site {
         folder: state.shims(),
@@ -142,6 +144,7 @@ pub async fn serve(
     let mut turning = Loop {
         files: Files::watch(&settings.paths, settings.watch),
         epoch: writer.epoch(),
+        outgoing: Vec::new(),
         lookup: Lookup::new(Arc::clone(&writer)),
         settings,
         clock,
@@ -150,7 +153,7 @@ pub async fn serve(
         next_seq,
         hands: None,
         site,
-        reports: reports_to,
+        reports,
         alarm,
         show,
         answers: HashMap::new(),
@@ -159,9 +162,13 @@ pub async fn serve(
         watched: HashMap::new(),
         ends: HashMap::new(),
         degraded: None,
+        words,
+        terminals: HashSet::new(),
         ended: None,
         distrust: None,
+        wanted: Arc::default(),
         draining: false,
+        stopping: None,
         awakening,
     };
     turning.perform(effects);
@@ -169,7 +176,7 @@ pub async fn serve(
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
     manager::ready();
-    let mut ears = Ears { asks, reports, written, signals };
+    let mut ears = Ears { asks, written, signals };
     let why = turning.turn(&mut ears).await;
     turning.leave().await;
     held.see_off(ears.asks).await;

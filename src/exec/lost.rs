@@ -1,10 +1,12 @@
 //! What becomes of a shim's starts when the shim is gone.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::books::{Dead, Known, NOBODY, State};
 use super::exit::REBOOTED;
@@ -24,7 +26,8 @@ use crate::sys::{files, proc, socket};
 pub(super) fn lost(hands: &Hands, shim: ShimId) {
     let home = hands.0.home(shim);
     let Some(heard) = heard_of(hands, shim) else { return };
-    if files::is_locked(&home.join("lock")).unwrap_or(false) {
+    // Whoever cannot see the lock does not know that the shim is dead.
+    if files::is_locked(&home.join("lock")).unwrap_or(true) {
         return hung_up(hands, shim);
     }
     let remains = journal::remains(&home.join("journal")).unwrap_or_default();
@@ -174,7 +177,7 @@ pub(super) fn wait_for_shim(hands: &Hands, shim: ShimId) {
 /// Does something after a pause that grows with the tries before: a tenth of a second first, ten in the end.
 fn later(hands: &Hands, tries: u32, then: impl FnOnce(&Hands) + Send + 'static) {
     let pause = Duration::from_millis((100_u64 << tries.saturating_sub(1).min(7)).min(10_000));
-    let shared = std::sync::Arc::downgrade(&hands.0);
+    let shared = Arc::downgrade(&hands.0);
     hands.0.runtime.spawn(async move {
         // Nobody rings when a disk has room again, or a shim can read its journal.
         let _ = tokio::time::timeout(pause, std::future::pending::<()>()).await;
@@ -182,18 +185,42 @@ fn later(hands: &Hands, tries: u32, then: impl FnOnce(&Hands) + Send + 'static) 
     });
 }
 
-/// Waits, in a thread of its own, until nobody holds a lock. One that cannot be opened is held by nobody.
+/// Waits, in a thread of its own, until nobody holds a lock. One that is not there is held by nobody.
 fn wait_for_lock(hands: &Hands, path: PathBuf, then: impl FnOnce(&Hands) + Send + 'static) {
     // A weak share: hands that are dropped meanwhile have nothing to be told.
-    let shared = std::sync::Arc::downgrade(&hands.0);
-    std::thread::spawn(move || {
-        if let Ok(file) = File::open(path) {
-            let _ = flock(&file, FlockOperation::LockExclusive);
+    let shared = Arc::downgrade(&hands.0);
+    let wait = move || {
+        while !has_waited(&path) && shared.strong_count() > 0 {
+            pause();
         }
         if let Some(shared) = shared.upgrade() {
             then(&Hands(shared));
         }
-    });
+    };
+    // Without a thread nothing waits; the next daemon, or this one when it opens its hands again, asks once more.
+    if let Err(error) = std::thread::Builder::new().name("lock-waiter".to_owned()).spawn(wait) {
+        tracing::error!(target: "steadfast::daemon", %error, "nobody waits for the end of a shim or its program");
+    }
+}
+
+/// Waits for a lock; says whether it is known to be free, or cannot be waited for.
+fn has_waited(path: &Path) -> bool {
+    match File::open(path) {
+        Ok(file) => {
+            while flock(&file, FlockOperation::LockExclusive) == Err(Errno::INTR) {}
+            true
+        }
+        // Too many open files, for one: it may be held all the same.
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// How long lies between two looks at a lock that cannot be waited for.
+const PAUSE: Duration = Duration::from_millis(500);
+
+#[expect(clippy::disallowed_methods, reason = "the lock cannot be opened, so only the clock is left")]
+fn pause() {
+    std::thread::sleep(PAUSE);
 }
 
 fn tell(hands: &Hands, start: Start, fate: Fate) {

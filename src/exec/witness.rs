@@ -6,6 +6,7 @@
 //! deny before another attempt may start.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
 
 use super::Survivor;
@@ -47,9 +48,13 @@ pub fn hear(start: &Start, session: Option<Identity>, claim: &Path, cgroup: Opti
     }
 }
 
-/// Says whether a claim's lock is held. A file system without locks has no witness here.
+/// Says whether a claim's lock is held. A file system without locks has no witness here; whatever else hides the answer, such as
+/// too many open files, makes it a yes, for a start whose processes cannot be seen must not begin twice.
 pub(crate) fn is_held(claim: &Path) -> bool {
-    files::is_locked(claim).unwrap_or(false)
+    let knows_no_locks = |error: &io::Error| {
+        matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL))
+    };
+    files::is_locked(claim).unwrap_or_else(|error| !knows_no_locks(&error))
 }
 
 /// Finds the processes of a start: by token, by session, by the claim that they hold open, in the cgroup, those that

@@ -24,6 +24,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 const TELL: Duration = Duration::from_secs(5);
 /// How long killing may go on before it is told that it does not help.
 const CLING: Duration = Duration::from_secs(10);
+/// How many mailboxes are kept for programs to come.
+const SPARE: usize = 64;
 
 impl Shim {
     /// Takes every child that has ended.
@@ -304,12 +306,16 @@ impl Shim {
         };
         let at = Wall::now();
         attempt.capture.read_rest(&mut self.buffer, at);
-        if let Some(mailbox) = &mut attempt.mailbox {
+        if let Some(mut mailbox) = attempt.mailbox.take() {
             let mut notices = mailbox.read(&mut attempt.said, Boottime::now());
             notices.extend(mailbox.take_rest());
             for notice in notices {
                 let start = attempt.start;
                 self.journal.append(&Record::Notified { start, at, notice });
+            }
+            self.poller.remove(&mailbox);
+            if survivors.is_empty() && self.mailboxes.len() < SPARE && mailbox.empty() {
+                self.mailboxes.push(mailbox);
             }
         }
         self.timers.remove(&(attempt.armed, key));

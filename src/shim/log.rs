@@ -30,6 +30,9 @@ const LOOK_BYTES: u64 = 16 * 1024 * 1024;
 /// The cap's last part while the disk is below its reserve.
 const SHRUNK: u64 = 1024 * 1024;
 
+/// What a program that writes its log itself must find free: the first part, the last, and what it writes between two looks.
+const LEAST_ROOM: u64 = 4 * SHRUNK;
+
 /// A log that is being written. Its files appear with its first byte.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
@@ -72,7 +75,8 @@ impl LogWriter {
         }
     }
 
-    /// Creates the files at once, for a program that writes into them itself; returns what it gets.
+    /// Creates the files at once, for a program that writes into them itself; returns what it gets. Fails where there is not even
+    /// room for a log that has shrunk.
     pub(crate) fn hand_out(&mut self) -> io::Result<File> {
         let path = bytes_path(&self.output.base);
         if let Some(parent) = path.parent() {
@@ -82,6 +86,9 @@ impl LogWriter {
         let theirs = File::options().append(true).create(true).mode(0o600).open(&path)?;
         let ours = File::options().read(true).write(true).open(&path)?;
         self.size = ours.metadata()?.len();
+        if files::room(&ours).is_some_and(|room| room < LEAST_ROOM) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.files = Some(Files { bytes: ours, index });
         Ok(theirs)
     }

@@ -91,6 +91,10 @@ impl Shim {
         // The child is ours and not reaped, so there is a line about it; without `/proc` nothing here works.
         let who = Identity::of(pid).unwrap_or(Identity { pid, ticks: 0 });
         let mut attempt = Attempt::new(launch.start, launch.watch.clone(), Leader::Child(who), up, capture);
+        let mailbox = mailbox.map(|mut mailbox| {
+            mailbox.belongs_to(who);
+            mailbox
+        });
         (attempt.began, attempt.mailbox, attempt.cgroup, attempt.unenforced) =
             (Some(began), mailbox, cgroup, unenforced);
         let cgroup = attempt.cgroup.as_ref().map(|group| group.path().to_owned());
@@ -101,9 +105,13 @@ impl Shim {
         Ok(())
     }
 
-    fn mailbox(&self, key: u32) -> io::Result<(Mailbox, String)> {
-        use std::os::fd::AsRawFd as _;
-        Mailbox::open(&self.folder, self.folder_fd.as_raw_fd(), &format!("n{key}"))
+    fn mailbox(&mut self, key: u32) -> io::Result<(Mailbox, String)> {
+        let mailbox = match self.mailboxes.pop() {
+            Some(mailbox) => mailbox,
+            None => Mailbox::open(&self.folder, &format!("n{key}"))?,
+        };
+        let address = mailbox.address(self.folder_fd.as_fd());
+        Ok((mailbox, address))
     }
 
     fn spawn(
@@ -178,7 +186,7 @@ impl Shim {
         let capture = Capture::adopt(&adopt.output);
         let mut attempt = Attempt::new(adopt.start, adopt.watch, leader, adopt.up.unwrap_or(now), capture);
         (attempt.began, attempt.others) = (adopt.began, adopt.others);
-        attempt.lost_reader = adopt.output.mode != OutputMode::File;
+        attempt.lost_reader = had_reader(&attempt.leader, adopt.output.mode);
         attempt.cgroup = adopt.cgroup.clone().and_then(Cgroup::existing);
         self.record(&Record::Adopted { start: adopt.start, leader: adopt.leader, up: adopt.up, cgroup: adopt.cgroup });
         let key = self.key();
@@ -187,6 +195,22 @@ impl Shim {
             self.lost_leader(key, "its shim died, and it ended unseen");
         }
         failpoint!("shim::adopt::after");
+    }
+}
+
+/// Says whether a program wrote to somebody who is dead. Where it lives it is looked at: a log disk may have been full when it
+/// was given its output.
+fn had_reader(leader: &Leader, wanted: OutputMode) -> bool {
+    let output = |fd| match leader {
+        Leader::Child(who) | Leader::Foreign(who, _) => std::fs::read_link(format!("/proc/{}/fd/{fd}", who.pid)).ok(),
+        Leader::Gone(_) => None,
+    };
+    let is_read = |path: &std::path::Path| {
+        path.starts_with("/dev/pts") || path.as_os_str().as_encoded_bytes().starts_with(b"pipe:")
+    };
+    match (output(1), output(2)) {
+        (None, None) => wanted != OutputMode::File,
+        ends => [ends.0, ends.1].into_iter().flatten().any(|path| is_read(&path)),
     }
 }
 

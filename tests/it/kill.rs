@@ -13,6 +13,7 @@ mod adopted;
 mod campaign;
 mod check;
 mod client;
+mod degraded;
 mod disk;
 mod failpoints;
 mod many;

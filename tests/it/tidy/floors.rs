@@ -103,6 +103,7 @@ const LIBRARY: &[(&str, u8)] = &[
     ("engine", 1),
     ("event", 1),
     ("finalizer", 1),
+    ("flaw", 0),
     ("forecast", 1),
     ("ledger", 1),
     ("policy", 1),
