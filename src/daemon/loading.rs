@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::dispatch::{Input, Loaded};
 use crate::job::{Config, Reader, Rendering};
+use crate::shim;
 
 use super::manager;
 use super::turn::Loop;
@@ -146,6 +147,9 @@ pub(super) fn read(paths: &[PathBuf], strict: bool) -> Result<Config, String> {
     match reader.read(paths).into_result() {
         Ok((config, warnings)) => {
             for warning in warnings {
+                tracing::warn!(target: "steadfast::daemon", "{warning}");
+            }
+            for warning in config.not_enforced(&shim::handed_down(shim::delegated().as_deref())) {
                 tracing::warn!(target: "steadfast::daemon", "{warning}");
             }
             Ok(config)
