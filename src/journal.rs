@@ -11,9 +11,11 @@
 //! dispatcher's). Entries are data, stored as JSON; a field is added with a default and never changes its meaning.
 
 pub(crate) mod seconds;
+mod usage;
+
+pub use usage::Usage;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use steadfast_retry::{Decision, Ending, Event, Moment};
@@ -261,28 +263,6 @@ pub struct End {
     /// Up to where the shim's records are settled by this entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
-}
-
-/// What an attempt used and left.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case", default)]
-pub struct Usage {
-    /// From spawn to exit, as the shim saw it.
-    #[schemars(with = "f64")]
-    #[serde(with = "seconds")]
-    pub took: Duration,
-    /// Processor time of the leader and the children it waited for.
-    #[schemars(with = "f64")]
-    #[serde(with = "seconds")]
-    pub cpu: Duration,
-    /// The largest resident set of one process, in bytes.
-    pub peak_bytes: u64,
-    /// Bytes of output.
-    pub output_bytes: u64,
-    /// Bytes of output that the cap dropped.
-    pub dropped_bytes: u64,
-    /// Processes that were left behind and let go, or could not be attributed.
-    pub survivors: Vec<String>,
 }
 
 /// Up to where a shim's records are settled: the daemon commits it with the entries that settle them.
