@@ -281,7 +281,8 @@ fn the_shim_stops_everything_when_the_machine_goes_down() {
 fn what_was_left_behind_and_stopped_is_named() {
     let mut house = House::new();
     // It ends when its child has become what it will be.
-    let launch = house.script("setsid sleep 300 & until [ \"$(cat /proc/$!/comm)\" = sleep ]; do /bin/sleep 0.01; done");
+    let launch =
+        house.script("setsid sleep 300 & until [ \"$(cat /proc/$!/comm)\" = sleep ]; do /bin/sleep 0.01; done");
     let exit = house.run(launch);
     assert_eq!((exit.status.clone(), exit.act, exit.survivors.len()), (code(0), None, 0));
     assert!(exit.stopped.len() == 1 && exit.stopped[0].name == "sleep", "{exit:?}");
