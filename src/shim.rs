@@ -40,6 +40,7 @@ pub use cgroup::delegated;
 pub(crate) use cgroup::is_populated;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -63,6 +64,9 @@ use crate::sys::poll::{self, Interest, Poller, Signals, Timer};
 use crate::sys::process::{self, BootId, Identity};
 use crate::sys::time::{Boottime, Wall};
 use crate::sys::{files, socket};
+
+/// What a shim's process is called.
+pub(crate) const NAME: &CStr = c"steadfast-shim";
 
 /// The descriptor under which a shim finds its first connection.
 pub const LINK_FD: i32 = 3;
@@ -161,7 +165,7 @@ impl Shim {
         poll::reset_signals();
         poll::ignore_broken_pipes();
         process::close_rest_on_exec(LOCK_FD + 1);
-        process::become_keeper(c"steadfast-shim")?;
+        process::become_keeper(NAME)?;
         let folder = folder.canonicalize()?;
         let id = folder.file_name().and_then(|name| name.to_str()?.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?;
         let claims = folder.parent().ok_or(io::ErrorKind::InvalidInput)?.join("claims");
@@ -320,10 +324,9 @@ impl Shim {
     fn take_timers(&mut self) {
         self.timer.take();
         let now = Boottime::now();
-        while let Some((at, key)) = self.timers.first().copied()
-            && at <= now
-        {
-            self.timers.pop_first();
+        // Each once, whatever becomes due meanwhile: nobody's timer keeps the loop from serving the others.
+        let later = self.timers.split_off(&(now, OWN));
+        for (_, key) in std::mem::replace(&mut self.timers, later) {
             if let Some(attempt) = self.attempts.get_mut(&key) {
                 attempt.armed = Boottime::NEVER;
                 self.tick(key, now);

@@ -79,6 +79,8 @@ impl Loop {
     fn go_on(&mut self, awakening: Awakening, recovered: Recovered) {
         tracing::info!(target: "steadfast::daemon", "the journal can be written again");
         self.degraded = None;
+        // The next dispatcher counts its batches from one: it must not hear of those of the last.
+        self.next.clear();
         self.epoch = self.writer.reset();
         self.next_seq = recovered.newest_seq + 1;
         for (_, reply) in self.answers.drain() {

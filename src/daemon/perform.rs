@@ -100,7 +100,9 @@ impl Loop {
     /// Opens the hands, and hears from them what became of every start that was announced.
     fn adopt(&mut self, expected: Vec<Expected>) {
         failpoint!("daemon::adopt::before");
+        // Whatever is in flight is expected; what was known of other starts is of an earlier life.
         self.watched.clear();
+        self.ends.clear();
         for expected in &expected {
             self.watched.insert(expected.start.token, (String::new(), expected.watch.clone()));
         }

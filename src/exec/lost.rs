@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::books::{Dead, Known, State};
+use super::books::{Dead, Known, NOBODY, State};
 use super::exit::REBOOTED;
 use super::hands::Hands;
 use super::report::{Fate, Report};
@@ -48,7 +48,9 @@ pub(super) fn lost(hands: &Hands, shim: ShimId) {
     if home.exists() {
         state.dead.insert(shim, Dead { acknowledged: acknowledged.max(dead.acknowledged), ..dead });
     }
-    let orphaned: Vec<Known> = state.starts.values().filter(|known| known.shim == shim).cloned().collect();
+    let unnamed = if state.elders.is_empty() { std::mem::take(&mut state.unnamed) } else { Vec::new() };
+    let is_orphaned = |known: &&Known| known.shim == shim || (known.shim == NOBODY && unnamed.contains(&known.start));
+    let orphaned: Vec<Known> = state.starts.values().filter(is_orphaned).cloned().collect();
     let fates: Vec<_> = orphaned.iter().map(|known| (known.start, fate(hands, &mut state, known))).collect();
     let complaints = nursery::complaints(&home);
     hands.0.forget_voids(&mut state);
@@ -82,6 +84,11 @@ fn fate(hands: &Hands, state: &mut State, known: &Known) -> Fate {
         Ok(Holder::Void) => {
             // The only shim that had the order is dead, so the word has done its work.
             claim::remove(&hands.0.claims, &known.start);
+            state.starts.remove(&known.start.token);
+            Fate::NeverStarted
+        }
+        // On a full disk the word cannot be said; but who is dead and has not claimed needs none.
+        Err(_) if matches!(hands.0.claim(&known.start).try_exists(), Ok(false)) => {
             state.starts.remove(&known.start.token);
             Fate::NeverStarted
         }

@@ -81,13 +81,19 @@ pub fn members(
     let is_member = |pid: &i32| {
         session.is_some_and(|who| proc::stat(*pid).is_some_and(|stat| is_of(who, &stat)))
             || proc::variable(*pid, TOKEN_VARIABLE).is_some_and(|value| value == token)
-            || (is_locked && proc::has_open(*pid, claim))
+            || (is_locked && proc::has_open(*pid, claim) && !is_shim(*pid))
     };
     let own = own_pid();
     found.extend(proc::everyone().into_iter().filter(|pid| *pid != own).filter(is_member));
     let mut roots: Vec<i32> = found.into_iter().collect();
     roots.sort_unstable();
     proc::family(&roots)
+}
+
+/// Says whether a process is a shim: between its claim and the spawn it holds the claim itself, and all its programs are its
+/// descendants.
+fn is_shim(pid: i32) -> bool {
+    proc::stat(pid).is_some_and(|stat| stat.name.as_bytes() == crate::shim::NAME.to_bytes())
 }
 
 /// Makes the record of a process that lives on.

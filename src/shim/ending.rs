@@ -54,7 +54,8 @@ impl Shim {
         let (now, at) = (attempt.asking.unwrap_or_else(Boottime::now), Wall::now());
         attempt.capture.read_rest(&mut self.buffer, at);
         let (ran, drain) = (now.since(attempt.up), now.after(DRAIN));
-        attempt.over = Some(Over { status, at, up: now, ran, usage, witness, drain, told: false });
+        let has_drained = false;
+        attempt.over = Some(Over { status, at, up: now, ran, usage, witness, drain, has_drained, told: false });
     }
 
     /// Writes down that a first process ended and nobody knows how, and goes on to what it left.
@@ -261,8 +262,9 @@ impl Shim {
         let Some(attempt) = self.attempts.get_mut(&key) else {
             return;
         };
-        let Some(over) = &attempt.over else { return };
-        let is_drained = attempt.capture.is_drained() || now >= over.drain;
+        let Some(over) = &mut attempt.over else { return };
+        over.has_drained |= now >= over.drain;
+        let is_drained = attempt.capture.is_drained() || over.has_drained;
         let stops = attempt.watch.leftovers == Leftovers::Stop;
         // Somebody whom we cannot see, another user's process for example, may hold on to an adopted program's claim.
         let is_held =

@@ -82,13 +82,14 @@ impl LogWriter {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
+        let index = Index::open(&self.output, false);
         let theirs = File::options().append(true).create(true).mode(0o600).open(&path)?;
         let ours = File::options().read(true).write(true).open(&path)?;
         self.size = ours.metadata()?.len();
         if files::room(&ours).is_some_and(|room| room < LEAST_ROOM) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        self.files = Some(Files { bytes: ours, index: Index::open(&self.output, false) });
+        self.files = Some(Files { bytes: ours, index });
         Ok(theirs)
     }
 
@@ -136,17 +137,18 @@ impl LogWriter {
         }
     }
 
+    /// Creates the index first: whoever finds the log finds it too.
     fn create(&self) -> io::Result<Files> {
         let path = bytes_path(&self.output.base);
-        let open = || File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
-        let bytes = match open() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(path.parent().ok_or(error)?)?;
-                open()?
-            }
-            other => other?,
-        };
-        Ok(Files { bytes, index: Index::open(&self.output, true) })
+        let mut index = Index::open(&self.output, true);
+        if index.is_none()
+            && let Some(parent) = path.parent()
+        {
+            std::fs::create_dir_all(parent)?;
+            index = Index::open(&self.output, true);
+        }
+        let bytes = File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        Ok(Files { bytes, index })
     }
 
     fn note(&mut self, chunk: Chunk) {

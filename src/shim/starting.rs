@@ -13,7 +13,7 @@ use super::claim::{self, Claim, Holder};
 use super::mailbox::Mailbox;
 use super::program::{self, Prepared, not_started};
 use super::wire::{Adopt, Record};
-use super::{Kind, Shim};
+use super::{Kind, Shim, complain};
 use crate::exec::witness::TOKEN_VARIABLE;
 use crate::exec::{Exit, Status};
 use crate::failpoint;
@@ -29,6 +29,11 @@ impl Shim {
         if self.tokens.contains_key(&launch.start.token) {
             return;
         }
+        if self.journal_retry != Boottime::NEVER {
+            // Whatever began now would have begun unseen, if this process died before the disk has room again.
+            self.record(&Record::Voided { start: launch.start });
+            return;
+        }
         let lock = match claim::take(&self.claims, &launch.start, self.id) {
             Ok(Claim::Ours(lock)) => lock,
             // Said twice.
@@ -38,9 +43,10 @@ impl Shim {
                 return;
             }
             Err(error) => {
-                let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                let what = format!("the claim of this start could not be written: {error}");
-                return self.record_end(Exit::bare(launch.start, not_started(errno, what), Wall::now()));
+                // Our own trouble, most likely a full disk: the job is not charged for it, and the next try waits.
+                complain(&format!("the claim of {} cannot be written: {error}", launch.start));
+                self.record(&Record::Voided { start: launch.start });
+                return;
             }
         };
         if self.is_stopping {

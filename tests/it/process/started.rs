@@ -3,10 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use steadfast::exec::{Exit, Status};
-use steadfast::launch::ShimKind;
+use steadfast::exec::{Exit, Report, Status};
+use steadfast::launch::{Rung, ShimKind, Start};
 
-use super::house::{House, code};
+use super::house::{House, code, killed_by, lives, number_in};
 
 fn refused(exit: Exit, errno: i32, words: &str) {
     let Status::NotStarted { errno: found, what } = exit.status else { panic!("{exit:?}") };
@@ -200,4 +200,55 @@ fn cgroup() -> Option<Parent> {
     let path = root.join(format!("steadfast-test-{}", std::process::id()));
     std::fs::create_dir(&path).ok()?;
     Some(Parent(path))
+}
+
+/// A house whose shims have failpoints armed.
+fn armed(charges: &str) -> House {
+    let mut house = House::new();
+    house.crash();
+    house.environment = vec![(steadfast::failpoint::VARIABLE.to_owned(), charges.to_owned())];
+    house.restart();
+    house
+}
+
+fn never_started(house: &mut House, start: &Start) {
+    house.until(|report| match report {
+        Report::NeverStarted { start: of, .. } if of == *start => Some(()),
+        Report::Ended { exit, .. } if exit.start == *start => panic!("ended: {exit:?}"),
+        _ => None,
+    });
+    house.forget(start);
+}
+
+#[test]
+fn a_start_whose_claim_says_no_word_never_happens() {
+    let mut house = armed("shim::claim::write=error@1");
+    let refused = house.script("echo x > happened");
+    let refused = house.begin(refused);
+    never_started(&mut house, &refused);
+    assert!(!house.shims().join("claims").join(refused.to_string()).exists());
+    let next = house.script("exit 4");
+    assert_eq!(house.run(next).status, code(4), "the next one may");
+    assert!(!house.folder.path().join("happened").exists());
+    house.empty();
+}
+
+#[test]
+fn nothing_begins_that_cannot_be_written_down() {
+    // The journal takes nothing from the first start on, and takes up again after a few seconds.
+    let mut house = armed(&["shim::journal::before=error@2"; 6].join(";"));
+    let note = house.folder.path().join("pid");
+    let first = house.script("echo $$ > pid; exec sleep 60");
+    let first = house.begin(first);
+    let program = number_in(&note);
+    let second = house.script("echo x > happened");
+    let second = house.begin(second);
+    never_started(&mut house, &second);
+    assert!(!house.folder.path().join("happened").exists());
+    assert!(lives(program), "what had begun goes on");
+    house.hands().stop(&first, Rung::Kill);
+    assert_eq!(house.ended(&first).status, killed_by(9));
+    let next = house.script("exit 4");
+    assert_eq!(house.run(next).status, code(4), "there is room again");
+    house.empty();
 }
