@@ -34,7 +34,7 @@ impl Shim {
             self.record(&Record::Voided { start: launch.start });
             return;
         }
-        let lock = match claim::take(&self.claims, &launch.start, self.id) {
+        let lock = match claim::take(&self.claims, &launch.start, &mut self.drafts) {
             Ok(Claim::Ours(lock)) => lock,
             // Said twice.
             Ok(Claim::Theirs(Holder::Shim(id))) if id == self.id => return,

@@ -34,6 +34,7 @@ use crate::journal::Opening;
 
 use super::standing::ending_of;
 use super::{Batch, Place, Queued, Recovered, Store, StoreError};
+use crate::sys::memory;
 use append::Pen;
 
 pub(super) use append::word_of;
@@ -264,7 +265,10 @@ impl Store for Sqlite {
         let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
         let result = checkpoint.map_err(StoreError::from);
         self.note_unsynced(result)?;
-        Ok(self.connection.execute_batch("PRAGMA shrink_memory")?)
+        self.connection.execute_batch("PRAGMA shrink_memory")?;
+        // A burst of runs leaves free memory behind, here and where it came from.
+        memory::give_back();
+        Ok(())
     }
 
     fn recover(&mut self) -> Result<Recovered, StoreError> {
