@@ -1,3 +1,5 @@
+//! `steadfast logs`: what a run's processes wrote, read from the files, or followed through the daemon.
+
 use std::io::Write as _;
 
 use clap::{Args, ValueEnum};

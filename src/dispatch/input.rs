@@ -1,3 +1,5 @@
+//! What the dispatcher is told. Whatever it must know of the store comes along, because it never asks.
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 

@@ -1,3 +1,6 @@
+//! Names of exception classes, and patterns of names. What makes a failure one of a class is not known here: the
+//! runner's matchers say, or the error's own type.
+
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use core::fmt;

@@ -1,3 +1,6 @@
+//! Which policy `--policy` means: a name, a file with or without a name, or a policy written out. What is written
+//! out is guarded and read as a file is.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

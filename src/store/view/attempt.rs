@@ -1,3 +1,5 @@
+//! The shapes in which an attempt is shown: what was seen, what was decided, what it used.
+
 use serde::{Deserialize, Serialize};
 use steadfast_retry::Ending;
 

@@ -1,3 +1,6 @@
+//! How many runs stand where, read from counters that are kept along with the rows; no run is counted by looking at
+//! it.
+
 use serde::{Deserialize, Serialize};
 use steadfast_retry::Ending;
 

@@ -1,3 +1,6 @@
+//! Lists of runs, page by page, along an index and from a cursor: no page costs more because others stand before
+//! it.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,3 +1,5 @@
+//! Everything about one run, folded from its journal when it is asked for.
+
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;

@@ -1,3 +1,5 @@
+//! The timeline of a run, built from its entries alone: when a piece has ended, and for every face alike.
+
 use steadfast_retry::{AttemptNo, Cause, Decision, DelaySource, Ending, Event, Moment, Outcome};
 
 use crate::evidence::Fact;
