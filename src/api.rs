@@ -36,7 +36,7 @@ pub use problem::{Code, Problem};
 pub use shapes::{
     ConfigView, EventsQuery, FilterView, FilterWanted, JobDetail, JobPage, JobRow, LogForm, LogLine, LogQuery,
     LogStream, OfAttempt, OfJob, OfRun, Reason, ReloadView, RunsQuery, SlotsView, Start, Started, StatusView,
-    StopQuery, TraceForm, TraceQuery, WaitQuery, WhyView, WriterView,
+    StopQuery, TerminalBatch, TerminalRun, TerminalText, TraceForm, TraceQuery, WaitQuery, WhyView, WriterView,
 };
 
 /// The unit in which room for bodies is counted.

@@ -24,6 +24,7 @@ mod loading;
 mod lookup;
 mod manager;
 mod perform;
+mod terminal;
 mod turn;
 
 use std::path::PathBuf;

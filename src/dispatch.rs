@@ -99,8 +99,11 @@ pub struct Dispatcher {
 /// Whether anything new may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Not before the first configuration is there.
-    Starting,
+    /// Not before the first configuration is there; and not then either, if it is to drain.
+    Starting {
+        /// Whether it is to drain.
+        drain: bool,
+    },
     Open,
     Draining,
     /// Stopping: whether attempts are taken along.
@@ -230,7 +233,9 @@ impl Dispatcher {
         let why = match self.phase {
             Phase::Stopping if self.may_stop() => Exit::Stopped,
             Phase::Open if self.settings.until_idle && self.is_idle() => Exit::Idle(self.tally()),
-            Phase::Starting | Phase::Open | Phase::Draining | Phase::Stopping | Phase::Gone => return Vec::new(),
+            Phase::Starting { .. } | Phase::Open | Phase::Draining | Phase::Stopping | Phase::Gone => {
+                return Vec::new();
+            }
         };
         if !self.outbox.is_settled() {
             return Vec::new();
@@ -278,6 +283,22 @@ impl Dispatcher {
     #[must_use]
     pub fn knows(&self, run: RunId) -> bool {
         self.live.contains_key(&run) || self.held.contains_key(&run) || self.lanes.find(run).is_some()
+    }
+
+    /// Gives out the number of a run that somebody else opens and holds.
+    pub const fn give_number(&mut self) -> RunId {
+        self.newest_run += 1;
+        RunId(self.newest_run)
+    }
+
+    /// Never opens a run under this number: somebody else has it. Says whether it can be a number that was ever given out.
+    pub fn keep_off(&mut self, run: RunId) -> bool {
+        // An earlier daemon may have given out some that were never used.
+        let is_given = run.0 <= self.newest_run.saturating_add(10_000);
+        if is_given {
+            self.newest_run = self.newest_run.max(run.0);
+        }
+        is_given
     }
 
     /// Returns the classes that a process's evidence is weighed by; finalizers are not classified by their output.

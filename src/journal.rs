@@ -436,6 +436,12 @@ impl Entry {
         }
     }
 
+    /// Says whether nobody waits for it to be durable: it is told for those who look, and comes again from the shim if it is lost.
+    #[must_use]
+    pub const fn may_wait(&self) -> bool {
+        matches!(self.about, About::Run(_, Happened::Started { .. }))
+    }
+
     /// Returns up to where it settles a shim's records.
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {

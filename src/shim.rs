@@ -40,6 +40,7 @@ pub use cgroup::delegated;
 pub(crate) use cgroup::is_populated;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -51,6 +52,7 @@ use attempt::Attempt;
 use journal::Journal;
 use kin::Owner;
 use link::Link;
+use mailbox::Mailbox;
 use wire::{PROTOCOL, Record};
 
 use crate::exec::{Act, Exit, Notice};
@@ -62,6 +64,9 @@ use crate::sys::poll::{self, Interest, Poller, Signals, Timer};
 use crate::sys::process::{self, BootId, Identity};
 use crate::sys::time::{Boottime, Wall};
 use crate::sys::{files, socket};
+
+/// What a shim's process is called.
+pub(crate) const NAME: &CStr = c"steadfast-shim";
 
 /// The descriptor under which a shim finds its first connection.
 pub const LINK_FD: i32 = 3;
@@ -115,6 +120,8 @@ struct Shim {
     /// Children of ours that are not first processes.
     orphans: HashMap<i32, Owner>,
     timers: BTreeSet<(Boottime, u32)>,
+    /// Mailboxes whose programs have ended.
+    mailboxes: Vec<Mailbox>,
     /// Ended and not acknowledged: where the record ends, and whose it is.
     unacknowledged: VecDeque<(u64, Start)>,
     next_key: u32,
@@ -158,7 +165,7 @@ impl Shim {
         poll::reset_signals();
         poll::ignore_broken_pipes();
         process::close_rest_on_exec(LOCK_FD + 1);
-        process::become_keeper(c"steadfast-shim")?;
+        process::become_keeper(NAME)?;
         let folder = folder.canonicalize()?;
         let id = folder.file_name().and_then(|name| name.to_str()?.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?;
         let claims = folder.parent().ok_or(io::ErrorKind::InvalidInput)?.join("claims");
@@ -191,6 +198,7 @@ impl Shim {
             tokens: HashMap::new(),
             orphans: HashMap::new(),
             timers: BTreeSet::new(),
+            mailboxes: Vec::new(),
             unacknowledged: VecDeque::new(),
             next_key: 0,
             is_closed: false,
@@ -244,6 +252,7 @@ impl Shim {
         // Without a daemon nobody closes it, but a daemon that comes later would do nothing else.
         let is_of_no_use = self.is_closed || self.links.is_empty();
         if is_of_no_use && self.unacknowledged.is_empty() && !self.is_stopping {
+            self.mailboxes.clear();
             self.remove_folder();
             return true;
         }
@@ -307,10 +316,9 @@ impl Shim {
     fn take_timers(&mut self) {
         self.timer.take();
         let now = Boottime::now();
-        while let Some((at, key)) = self.timers.first().copied()
-            && at <= now
-        {
-            self.timers.pop_first();
+        // Each once, whatever becomes due meanwhile: nobody's timer keeps the loop from serving the others.
+        let later = self.timers.split_off(&(now, OWN));
+        for (_, key) in std::mem::replace(&mut self.timers, later) {
             if let Some(attempt) = self.attempts.get_mut(&key) {
                 attempt.armed = Boottime::NEVER;
                 self.tick(key, now);

@@ -252,6 +252,8 @@ pub enum StoreError {
     Held(String),
     /// There is nothing under this name.
     Missing(String),
+    /// Whoever asks may not read it, or not write it.
+    Denied(String),
 }
 
 impl fmt::Display for StoreError {
@@ -268,7 +270,7 @@ impl fmt::Display for StoreError {
             Self::Corrupt(what) => {
                 write!(
                     f,
-                    "the store is damaged: {what}\nhelp: `steadfast store verify` says what can be read; restore a backup with `steadfast store restore`"
+                    "the store is damaged: {what}\nhelp: `steadfast store verify` says what is wrong; with no daemon running, a backup can be put in its place"
                 )
             }
             Self::Conflict(what) => write!(f, "an entry would break the store's rules: {what}"),
@@ -280,8 +282,26 @@ impl fmt::Display for StoreError {
             }
             Self::Held(by) => write!(f, "the store is in use by {by}"),
             Self::Missing(what) => write!(f, "the store has no {what}"),
+            Self::Denied(what) => {
+                write!(
+                    f,
+                    "not permitted: {what}\nhelp: ask as the folder's owner, or name another folder with `--state DIR`"
+                )
+            }
         }
     }
 }
 
 impl std::error::Error for StoreError {}
+
+impl StoreError {
+    /// Says what the file system refused, by name.
+    fn of_file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        let what = format!("{}: {error}", path.display());
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing(format!("file {}", path.display())),
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Self::Denied(what),
+            _ => Self::Io(what),
+        }
+    }
+}

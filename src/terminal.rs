@@ -5,7 +5,8 @@
 //! Such a run is opened, driven and closed by the process that somebody started on a terminal, and a daemon has no part
 //! in it. [`Owner`] is the lock that this process holds for as long as it lives; the kernel gives it back however it ends. A daemon that
 //! wakes asks [`settle`] first: runs whose owner lives are taken out of what it goes on with, and runs whose owner is gone are closed as
-//! lost. So no daemon ever starts an attempt of such a run.
+//! lost. So no daemon ever starts an attempt of such a run. A daemon that lives holds the store, so it is the pen then: the process hands
+//! it the entries, and [`write`] sees to it that each is written once, whoever was asked how often.
 //!
 //! Deliberately not here: how such a run is driven (that is a face's), and any second journal.
 
@@ -19,7 +20,7 @@ use crate::evidence::{Classes, Evidence, ExitCodes, Fact, HostEvent, classify};
 use crate::ids::RunId;
 use crate::journal::{About, End, Entry, FinalizerResult, Happened, Step, Trigger, Usage};
 use crate::state::StateDir;
-use crate::store::{Batch, Begun, Recovered, Store, StoreError};
+use crate::store::{Batch, Begun, Recovered, Sqlite, Store, StoreError};
 use crate::sys::files;
 
 /// The sign that the process of a run lives.
@@ -65,7 +66,35 @@ fn place(state: &StateDir, run: RunId) -> PathBuf {
     state.root().join("terminal").join(run.to_string())
 }
 
-/// Takes the runs of terminals out of what a daemon goes on with, and closes those whose process is gone.
+/// Writes entries of a run that a process on a terminal holds, and returns those that were not written before.
+///
+/// `after` is how many lines of the run the process knows to be durable. Whoever asked and heard no answer may ask again: what is
+/// there already is not written twice.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] if nothing was written: the store cannot be written, the run is none of a terminal, or somebody else has
+/// written about it.
+pub fn write(store: &mut Sqlite, run: RunId, after: u64, mut batch: Batch) -> Result<Vec<Entry>, StoreError> {
+    if store.opening(run)?.is_some_and(|(opening, _)| opening.trigger != Trigger::Terminal) {
+        return Err(StoreError::Conflict(format!("run {run} is none of a terminal")));
+    }
+    let there = store.lines_of(run)?;
+    let known = there.checked_sub(after).and_then(|known| usize::try_from(known).ok());
+    let Some(known) = known.filter(|known| *known <= batch.entries.len()) else {
+        return Err(StoreError::Conflict(format!(
+            "the journal has {there} lines of run {run}, and {after} were expected"
+        )));
+    };
+    batch.entries.drain(..known);
+    if !batch.entries.is_empty() {
+        store.append(&batch)?;
+    }
+    Ok(batch.entries)
+}
+
+/// Takes the runs of terminals out of what a daemon goes on with, and closes those whose process is gone; returns what was
+/// written of them.
 ///
 /// # Errors
 ///
@@ -75,17 +104,19 @@ pub fn settle(
     state: &StateDir,
     recovered: &mut Recovered,
     now: Moment,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Entry>, StoreError> {
     let (ours, others): (Vec<Begun>, Vec<Begun>) =
         std::mem::take(&mut recovered.begun).into_iter().partition(|begun| !is_of_a_terminal(begun));
     recovered.begun = ours;
     let lost = others.iter().filter(|begun| !is_owned(state, begun.run));
     let entries: Vec<Entry> = lost.flat_map(|begun| ending(begun, now)).collect();
     if entries.is_empty() {
-        return Ok(());
+        return Ok(entries);
     }
     recovered.newest_seq += entries.len() as u64;
-    store.append(&Batch { documents: Vec::new(), entries })
+    let batch = Batch { documents: Vec::new(), entries };
+    store.append(&batch)?;
+    Ok(batch.entries)
 }
 
 fn is_of_a_terminal(begun: &Begun) -> bool {

@@ -20,6 +20,7 @@ use super::shapes::{
 
 mod address;
 mod lines;
+mod terminal;
 mod wire;
 
 use address::{Address, at};

@@ -152,7 +152,17 @@ impl From<Refusal> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let code = if matches!(error, StoreError::Missing(_)) { Code::NotFound } else { Code::Internal };
+        let code = match error {
+            StoreError::Missing(_) => Code::NotFound,
+            StoreError::Denied(_) => Code::Denied,
+            StoreError::Full(_)
+            | StoreError::Io(_)
+            | StoreError::Unsynced(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Conflict(_)
+            | StoreError::Newer { .. }
+            | StoreError::Held(_) => Code::Internal,
+        };
         Self::new(code, error)
     }
 }

@@ -6,6 +6,7 @@ mod jobs;
 mod logs;
 mod plain;
 mod runs;
+mod terminal;
 mod waiting;
 mod why;
 
@@ -35,6 +36,8 @@ pub(super) fn table() -> Vec<Route> {
         route(post(), "/v1/runs/{run}/hold", "hold", "Lets no attempt of a run begin", runs::hold),
         route(post(), "/v1/runs/{run}/release", "release", "Lets a held or quarantined run go on", runs::release),
         route(post(), "/v1/runs/{run}/retry", "retry", "Opens a new run in place of one that is over", runs::retry),
+        route(post(), "/v1/terminal", "open_terminal", "Gives a command on a terminal its number", terminal::open),
+        route(post(), "/v1/terminal/{run}", "write_terminal", "Writes down a command on a terminal", terminal::write),
         route(get(), "/v1/jobs", "jobs", "Lists the jobs that are loaded or have a past", jobs::list),
         route(get(), "/v1/jobs/{job}", "job", "Shows everything about a job", jobs::show),
         route(post(), "/v1/jobs/{job}/hold", "hold_job", "Lets nothing of a job begin", jobs::hold),

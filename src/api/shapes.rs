@@ -5,6 +5,7 @@ mod job;
 mod log;
 mod query;
 mod start;
+mod terminal;
 mod why;
 
 pub use daemon::{ConfigView, FilterView, FilterWanted, ReloadView, SlotsView, StatusView, WriterView};
@@ -14,6 +15,7 @@ pub use query::{
     EventsQuery, LogForm, LogQuery, OfAttempt, OfJob, OfRun, RunsQuery, StopQuery, TraceForm, TraceQuery, WaitQuery,
 };
 pub use start::{Start, Started};
+pub use terminal::{TerminalBatch, TerminalRun, TerminalText};
 pub use why::{Reason, WhyView};
 
 pub(super) use start::Starts;

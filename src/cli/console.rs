@@ -28,6 +28,8 @@ pub(super) struct Console {
     err: AutoStream<io::Stderr>,
     /// The columns of the terminal on stdout, 80 where there is none.
     pub(super) width: usize,
+    /// Whether stdout is a terminal.
+    pub(super) is_terminal: bool,
     /// Whether stdout shows colours.
     pub(super) is_colourful: bool,
     /// Whether stderr does.
@@ -47,14 +49,16 @@ impl Console {
             out: AutoStream::new(io::stdout(), out),
             err: AutoStream::new(io::stderr(), err),
             width: width(surroundings),
+            is_terminal: io::stdout().is_terminal(),
             is_colourful: out != ColorChoice::Never,
             has_colourful_talk: err != ColorChoice::Never,
         }
     }
 
-    /// Returns the stream of results, for bytes that are no text.
-    pub(super) fn out(&mut self) -> &mut impl Write {
-        &mut self.out
+    /// Writes bytes to stdout as they are, the control characters in them included.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // Whatever was printed before has gone through the same buffer.
+        io::stdout().lock().write_all(bytes)
     }
 
     /// Writes a text that ends with a newline, or gets one, to stdout.

@@ -17,6 +17,8 @@ impl Exit {
     pub(super) const NOT_FOUND: Self = Self(4);
     /// It cannot be done now: the run is over already, the file is there already.
     pub(super) const CONFLICT: Self = Self(5);
+    /// Whoever asks may not.
+    pub(super) const DENIED: Self = Self(7);
     /// Whatever was waited for is still being tried.
     pub(super) const STILL_TRYING: Self = Self(75);
     /// A time limit of ours ended it.
@@ -39,6 +41,14 @@ impl Exit {
             (false, _) => Self::GOOD,
             (true, false) => Self::USAGE,
             (true, true) => Self::OWN_TROUBLE,
+        }
+    }
+
+    /// What the file system's refusal means.
+    pub(super) fn of_io(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Self::DENIED,
+            _ => Self::FAILED,
         }
     }
 

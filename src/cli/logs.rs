@@ -1,6 +1,10 @@
-//! `steadfast logs`: what a run's processes wrote, read from the files, or followed through the daemon.
+//! `steadfast logs`: what runs have written.
+//!
+//! In a pipe and in a file the bytes are those that were written, every one of them. On a terminal only colours are let through:
+//! whoever writes a log must not be able to move the cursor, set a title or type for the person who reads it.
 
-use std::io::Write as _;
+mod printer;
+mod shown;
 
 use clap::{Args, ValueEnum};
 
@@ -10,11 +14,12 @@ use super::failure::Failure;
 use super::source::{self, Source};
 use super::text;
 use crate::api::{LogQuery, LogStream};
-use crate::exec::log::{Log, Stream};
+use crate::exec::log::{Reading, Stream};
 use crate::ids::{Piece, RunId};
 use crate::state::StateDir;
 use crate::store::State;
-use crate::store::view::{RunView, Time};
+use crate::store::view::RunView;
+use printer::{Form, Printer};
 
 /// Prints the output of a run's attempts
 #[derive(Args, Debug)]
@@ -23,7 +28,11 @@ Examples:
   steadfast logs 12                  the last attempt
   steadfast logs 12#2                attempt 2
   steadfast logs crawl --all --times
-  steadfast logs 12 --stream err | less")]
+  steadfast logs 12 --stream err | less
+  steadfast logs 12 > output         every byte as it was written
+
+On a terminal only colours are let through, and other control characters are
+shown as \\x1b; --raw sends them all.")]
 pub(super) struct Arguments {
     /// A run, a job for its newest run, and #N behind it for one attempt
     #[arg(value_name = "RUN|JOB[#N]")]
@@ -43,6 +52,12 @@ pub(super) struct Arguments {
     /// Print the time before each line
     #[arg(long)]
     times: bool,
+    /// Print every byte as it was written, on a terminal as well
+    #[arg(long)]
+    raw: bool,
+    /// Answer with one JSON document on each line: attempt, time, stream, text (or hex where it is no UTF-8)
+    #[arg(long, conflicts_with_all = ["times", "raw"])]
+    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -60,30 +75,68 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
         None => (what.run.as_str(), None),
     };
     let view = source.run(source.find(word)?)?;
+    let form = match console.is_terminal {
+        _ if what.json => Form::Json,
+        true if !what.raw => Form::Shown,
+        true | false => Form::Bytes,
+    };
+    let mut printer = Printer::new(form, what.times, what.tail, console);
     if what.follow && view.state != State::Closed {
-        return follow(what, view.run, piece, console, state);
+        return follow(what, view.run, piece, &mut printer, console, state);
     }
     let pieces = pieces(&view, piece, what.all)?;
-    let several = pieces.len() > 1;
+    let several = pieces.len() > 1 && !what.json;
     for piece in pieces {
         let base = source.state().logs().join(format!("{}-{piece}", view.run));
-        let log = match Log::open(&base) {
-            Ok(log) => log,
+        let mut reading = match Reading::open(&base, 0) {
+            Ok(reading) => reading,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                console.say(format_args!("{} wrote nothing", named(&piece)));
+                if !what.json {
+                    console.say(format_args!("{} wrote nothing", named(&piece)));
+                }
                 continue;
             }
-            Err(error) => {
-                return Err(Failure::new(Exit::FAILED, format_args!("the log of {piece} cannot be read: {error}")));
-            }
+            Err(error) => return Err(unreadable(&piece, &error)),
         };
         if several {
-            let bold = text::HEADING;
-            console.say(format_args!("{bold}{}{bold:#}", named(&piece)));
+            headline(&piece, console)?;
         }
-        print(&log, what, console)?;
+        loop {
+            let read = reading.next(u64::MAX, AT_A_TIME, true).map_err(|error| unreadable(&piece, &error))?;
+            if read.is_empty() {
+                break;
+            }
+            for (chunk, bytes) in read.into_iter().filter(|(chunk, _)| wants(what.stream, chunk.stream)) {
+                printer.chunk(&piece, chunk, bytes, console)?;
+            }
+        }
+        printer.end(console)?;
     }
     Ok(Exit::GOOD)
+}
+
+/// How much of a log is read at a time.
+const AT_A_TIME: u64 = 256 * 1024;
+
+fn unreadable(piece: &str, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::of_io(error), format_args!("the log of {} cannot be read: {error}", named(piece)))
+}
+
+/// Says on stderr whose output follows; what is printed before it stands before it on a terminal as well.
+fn headline(piece: &str, console: &mut Console) -> Result<(), Failure> {
+    console.flush()?;
+    let bold = text::HEADING;
+    console.say(format_args!("{bold}{}{bold:#}", named(piece)));
+    Ok(())
+}
+
+/// Says whether a stream is wanted; what is not told apart belongs to standard output.
+fn wants(wanted: Option<Which>, stream: Stream) -> bool {
+    match (wanted, stream) {
+        (None, _) | (Some(_), Stream::Dropped) => true,
+        (Some(Which::Out), Stream::Out | Stream::Mixed) | (Some(Which::Err), Stream::Err) => true,
+        (Some(Which::Out), Stream::Err) | (Some(Which::Err), Stream::Out | Stream::Mixed) => false,
+    }
 }
 
 /// Prints what a run writes, until it is over.
@@ -91,6 +144,7 @@ fn follow(
     what: &Arguments,
     run: RunId,
     piece: Option<Piece>,
+    printer: &mut Printer,
     console: &mut Console,
     state: &StateDir,
 ) -> Result<Exit, Failure> {
@@ -101,20 +155,18 @@ fn follow(
     let piece = piece.map(|piece| piece.to_string());
     let query = LogQuery { piece, stream, follow: true, ..LogQuery::default() };
     let mut client = source::daemon(state)?;
-    let mut last = None;
+    let mut last: Option<String> = None;
     for line in client.log(run, &query)? {
         let line = line?;
-        if last.as_ref().is_some_and(|last| *last != line.piece) {
-            let bold = text::HEADING;
-            console.say(format_args!("{bold}{}{bold:#}", named(&line.piece)));
+        if last.as_ref().is_some_and(|last| *last != line.piece) && !what.json {
+            printer.end(console)?;
+            headline(&line.piece, console)?;
         }
-        if let (true, Some(at)) = (what.times, line.at) {
-            write!(console.out(), "{at} ")?;
-        }
-        console.out().write_all(&line.content())?;
+        last = Some(line.piece.clone());
+        printer.line(line, console)?;
         console.flush()?;
-        last = Some(line.piece);
     }
+    printer.end(console)?;
     Ok(Exit::GOOD)
 }
 
@@ -139,73 +191,5 @@ fn pieces(view: &RunView, piece: Option<Piece>, all: bool) -> Result<Vec<String>
             Some(attempt) => Ok(vec![attempt.number.to_string()]),
             None => Err(Failure::not_found(format_args!("no attempt of run {} has begun", view.run))),
         },
-    }
-}
-
-/// Writes the wanted bytes of a log, dropped ranges as a word.
-fn print(log: &Log, what: &Arguments, console: &mut Console) -> Result<(), Failure> {
-    let unreadable =
-        |error: std::io::Error| Failure::new(Exit::FAILED, format_args!("the log cannot be read: {error}"));
-    let wanted = |stream: Stream| match (what.stream, stream) {
-        (None, _) | (Some(_), Stream::Dropped) => true,
-        (Some(Which::Out), Stream::Out | Stream::Mixed) | (Some(Which::Err), Stream::Err) => true,
-        (Some(Which::Out), Stream::Err) | (Some(Which::Err), Stream::Out | Stream::Mixed) => false,
-    };
-    if log.chunks().is_empty() {
-        let bytes = log.read_all().map_err(unreadable)?;
-        return Ok(console.out().write_all(last_lines(&bytes, what.tail))?);
-    }
-    let mut bytes = Vec::new();
-    for chunk in log.chunks().iter().filter(|chunk| wanted(chunk.stream)) {
-        if chunk.stream == Stream::Dropped {
-            bytes.extend_from_slice(format!("[{} bytes were not kept]\n", chunk.length).as_bytes());
-            continue;
-        }
-        let mut piece = vec![0; usize::try_from(chunk.length).unwrap_or(0)];
-        let mut read = 0;
-        while read < piece.len() {
-            match log.read_at(chunk.offset + read as u64, &mut piece[read..]).map_err(unreadable)? {
-                0 => break,
-                count => read += count,
-            }
-        }
-        piece.truncate(read);
-        if what.times {
-            let at = Time::of_nanos(i128::from(chunk.at.0));
-            let lines = piece.split_inclusive(|byte| *byte == b'\n');
-            lines.for_each(|line| bytes.extend([format!("{at} ").as_bytes(), line].concat()));
-        } else {
-            bytes.extend(piece);
-        }
-        if what.tail.is_none() {
-            console.out().write_all(&bytes)?;
-            bytes.clear();
-        }
-    }
-    Ok(console.out().write_all(last_lines(&bytes, what.tail))?)
-}
-
-fn last_lines(bytes: &[u8], tail: Option<usize>) -> &[u8] {
-    let Some(tail) = tail else { return bytes };
-    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let mut starts = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
-    match (tail, starts.nth(tail.saturating_sub(1))) {
-        (0, _) => &[],
-        (_, Some(from)) => &bytes[from..],
-        (_, None) => bytes,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::last_lines;
-
-    #[test]
-    fn the_last_lines_are_whole() {
-        let text = b"one\ntwo\nthree\n";
-        assert_eq!(last_lines(text, Some(2)), b"two\nthree\n");
-        assert_eq!(last_lines(text, Some(9)), text);
-        assert_eq!(last_lines(b"one\ntwo", Some(1)), b"two");
-        assert_eq!(last_lines(text, Some(0)), b"");
     }
 }

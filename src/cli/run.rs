@@ -20,6 +20,7 @@ mod ending;
 mod environment;
 mod excerpt;
 mod finalizers;
+mod journal;
 mod lookout;
 mod narrator;
 mod outlet;

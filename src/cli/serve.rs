@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::source::exit_of_store;
 use super::state;
 use super::surroundings::Surroundings;
 use crate::api::{self, Hosting};
@@ -20,7 +21,6 @@ use crate::daemon::{self, ServeError, Served, Settings};
 use crate::dispatch::Tally;
 use crate::observe::Observer;
 use crate::state::StateDir;
-use crate::store::StoreError;
 use crate::trace::{
     self, Build, ConsoleSettings, Feed, FileSettings, Filter, Looks, Metrics, Telemetry, TraceHandle, TraceSettings,
 };
@@ -116,7 +116,7 @@ pub(super) fn serve(
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| {
         Failure::new(
-            Exit::FAILED,
+            Exit::of_io(&error),
             format_args!("the state folder `{}` cannot be made: {error}", state.root().display()),
         )
         .help("choose another with --state DIR")
@@ -145,8 +145,8 @@ fn turn(settings: Settings, state: &StateDir, trace: &TraceHandle) -> Result<Ser
 fn failure(error: &ServeError) -> Failure {
     let exit = match error {
         ServeError::Config(_) => Exit::CONFIGURATION,
-        ServeError::Store(StoreError::Held(_)) => Exit::CONFLICT,
-        ServeError::Store(_) | ServeError::Io(..) => Exit::FAILED,
+        ServeError::Store(error) => exit_of_store(error),
+        ServeError::Io(_, error) => Exit::of_io(error),
     };
     Failure::new(exit, error)
 }

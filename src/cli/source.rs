@@ -147,14 +147,18 @@ fn nothing_yet(folder: &Path) -> Failure {
 }
 
 pub(super) fn of_store(error: &StoreError) -> Failure {
-    let exit = match error {
+    Failure::new(exit_of_store(error), error)
+}
+
+pub(super) fn exit_of_store(error: &StoreError) -> Exit {
+    match error {
         StoreError::Held(_) | StoreError::Conflict(_) => Exit::CONFLICT,
         StoreError::Missing(_) => Exit::NOT_FOUND,
+        StoreError::Denied(_) => Exit::DENIED,
         StoreError::Full(_)
         | StoreError::Io(_)
         | StoreError::Unsynced(_)
         | StoreError::Corrupt(_)
         | StoreError::Newer { .. } => Exit::FAILED,
-    };
-    Failure::new(exit, error)
+    }
 }

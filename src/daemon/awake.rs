@@ -1,7 +1,7 @@
 //! Waking up: the state folder opened, what is durable folded, the loop begun.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use super::loading::{self, Files};
 use super::lookup::{Lookup, TermsByDigest, terms_of};
 use super::manager;
 use super::perform::Show;
+use super::terminal::Penned;
 use super::turn::{Ears, Loop};
 use super::{Served, Settings};
 
@@ -102,19 +103,14 @@ pub async fn serve(
     let armed = failpoint::arm_from_environment().map_err(std::io::Error::other);
     armed.map_err(|error| ServeError::Io("the failpoints cannot be armed", error))?;
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
-    let state = StateDir::at(&settings.state);
-    state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;
-    let clock =
-        Clock::open(state.root()).map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?;
+    let (state, clock) = ground(&settings)?;
     let (store, recovered, awakening) = fold(&settings, &state, &clock)?;
     let signals = Signals::listen().map_err(|error| ServeError::Io("signals cannot be heard", error))?;
     let alarm = Alarm::new().map_err(|error| ServeError::Io("no timer can be had", error))?;
 
-    let (written_to, written) = mpsc::unbounded_channel();
-    let tell = move |report| drop(written_to.send(report));
-    let writer = Writer::start(store, Backlog::default(), tell);
-    let writer = Arc::new(writer.map_err(|error| ServeError::Io("the writer's thread cannot begin", error))?);
-    let (reports_to, reports) = mpsc::unbounded_channel();
+    let (words, written) = mpsc::unbounded_channel();
+    let writer = pen(store, words.clone())?;
+    let (_, reports) = mpsc::unbounded_channel();
     let (door, asks, held) = Door::new();
     let site = site(&state, &recovered)?;
     let next_seq = recovered.newest_seq + 1;
@@ -124,6 +120,7 @@ pub async fn serve(
     let mut turning = Loop {
         files: Files::watch(&settings.paths, settings.watch),
         epoch: writer.epoch(),
+        outgoing: Vec::new(),
         lookup: Lookup::new(Arc::clone(&writer)),
         settings,
         clock,
@@ -132,7 +129,7 @@ pub async fn serve(
         next_seq,
         hands: None,
         site,
-        reports: reports_to,
+        reports,
         alarm,
         show,
         answers: HashMap::new(),
@@ -141,9 +138,13 @@ pub async fn serve(
         watched: HashMap::new(),
         ends: HashMap::new(),
         degraded: None,
+        words,
+        terminals: HashSet::new(),
         ended: None,
         distrust: None,
+        wanted: Arc::default(),
         draining: false,
+        stopping: None,
         awakening,
     };
     turning.perform(effects);
@@ -151,8 +152,23 @@ pub async fn serve(
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
     manager::ready();
-    let ears = Ears { asks, reports, written, signals };
+    let ears = Ears { asks, written, signals };
     Ok(to_the_end(turning, ears, held).await?)
+}
+
+/// Makes the state folder, and opens its clock.
+fn ground(settings: &Settings) -> Result<(StateDir, Clock), ServeError> {
+    let state = StateDir::at(&settings.state);
+    state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;
+    let clock = Clock::open(state.root());
+    Ok((state, clock.map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?))
+}
+
+/// Begins the writer's thread, and says whom it tells.
+fn pen(store: Sqlite, words: mpsc::UnboundedSender<Penned>) -> Result<Arc<Writer<Sqlite>>, ServeError> {
+    let tell = move |report| drop(words.send(Penned::Store(report)));
+    let writer = Writer::start(store, Backlog::default(), tell);
+    Ok(Arc::new(writer.map_err(|error| ServeError::Io("the writer's thread cannot begin", error))?))
 }
 
 /// Turns until there is nothing left to do, and takes leave of everybody.

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::dispatch::{Agenda, Answer, Census, Order, Outlook, Refusal, Waiting};
 use crate::ids::RunId;
 use crate::job::Config;
+use crate::store::Batch;
 
 /// A handle to the daemon's loop. Clones ask the same loop.
 #[derive(Clone, Debug)]
@@ -41,6 +42,9 @@ pub(super) enum Ask {
     Retry { run: RunId, by: String, reply: Reply<Answer> },
     Cancel { run: RunId, by: String, reply: Reply<Answer> },
     Hold { target: Target, hold: bool, by: String, reply: Reply<Answer> },
+    OpenTerminal(Reply<(RunId, String)>),
+    WriteTerminal { run: RunId, after: u64, batch: Batch, reply: Reply<bool> },
+    TerminalGone,
     Reload(oneshot::Sender<Result<String, String>>),
     Drain(bool, Reply<Answer>),
     Stop { take_jobs: bool, reply: Reply<Answer> },
@@ -125,6 +129,31 @@ impl Door {
         self.ask(|reply| Ask::Hold { target, hold, by, reply }).await
     }
 
+    /// Gives out the number of a run that a process on a terminal is about to open, and the name of the store.
+    ///
+    /// # Errors
+    ///
+    /// Returns the daemon's refusal.
+    pub async fn open_terminal(&self) -> Result<(RunId, String), Refusal> {
+        self.ask(Ask::OpenTerminal).await
+    }
+
+    /// Writes entries of a run that a process on a terminal holds, behind so many lines that it knows to be durable; says whether
+    /// the run is new here.
+    ///
+    /// # Errors
+    ///
+    /// Returns the daemon's refusal; nothing was written.
+    pub async fn write_terminal(&self, run: RunId, after: u64, batch: Batch) -> Result<bool, Refusal> {
+        self.ask(|reply| Ask::WriteTerminal { run, after, batch, reply }).await
+    }
+
+    /// Tells that the process of a run on a terminal is gone.
+    pub fn terminal_gone(&self) {
+        // A daemon that is going leaves it to the next.
+        let _ = self.asks.send(Ask::TerminalGone);
+    }
+
     /// Reads the files again; returns what changed, in lines.
     ///
     /// # Errors
@@ -181,7 +210,7 @@ impl Door {
         self.asks.closed().await;
     }
 
-    async fn ask(&self, make: impl FnOnce(Reply<Answer>) -> Ask) -> Result<Answer, Refusal> {
+    async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Ask) -> Result<T, Refusal> {
         let (reply, heard) = oneshot::channel();
         let gone = || Refusal::Conflict("the daemon is stopping".to_owned());
         self.asks.send(make(reply)).map_err(|_| gone())?;

@@ -92,7 +92,7 @@ impl Loop {
         manager::ready();
         match read {
             Ok(config) => {
-                let difference = Config::difference(self.dispatcher.config(), &config).to_string();
+                let difference = Config::difference(&self.wanted, &config).to_string();
                 self.files.refused = None;
                 self.load(Arc::new(config), difference.clone());
                 Ok(difference)
@@ -104,8 +104,12 @@ impl Loop {
         }
     }
 
-    /// Hands a configuration to the dispatcher.
+    /// Hands a configuration to the dispatcher; a degraded daemon keeps it for the next one.
     pub(super) fn load(&mut self, config: Arc<Config>, difference: String) {
+        self.wanted = Arc::clone(&config);
+        if self.degraded.is_some() {
+            return;
+        }
         for job in config.jobs.values() {
             self.show.define(job.digest, &job.definition.policy);
         }

@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) dead: HashMap<ShimId, Dead>,
     /// Shims of an earlier daemon that lived when this one came, and how far their journals were read.
     pub(super) elders: HashMap<ShimId, u64>,
+    /// Starts with a claim that does not say whose; one of the elders may hold them.
+    pub(super) unnamed: Vec<Start>,
     /// Starts that were voided, for an elder might still come second.
     pub(super) voids: Vec<Start>,
 }

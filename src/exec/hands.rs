@@ -185,6 +185,16 @@ impl Hands {
         }
     }
 
+    /// Ends every program that is held.
+    pub fn stop_all(&self, from: Rung) {
+        let state = self.0.state();
+        for known in state.starts.values() {
+            if let Some(held) = state.shims.get(&known.shim) {
+                held.order(&Order::Stop { start: known.start, from });
+            }
+        }
+    }
+
     /// Says that the end of a start is durable, with everything before it in the same journal.
     pub fn acknowledge(&self, start: &Start, mark: Mark) {
         failpoint!("hands::acknowledge::before");

@@ -1,11 +1,14 @@
 //! What becomes of a shim's starts when the shim is gone.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
-use super::books::{Dead, Known, State};
+use super::books::{Dead, Known, NOBODY, State};
 use super::exit::REBOOTED;
 use super::hands::Hands;
 use super::report::{Fate, Report};
@@ -16,7 +19,7 @@ use crate::launch::{ShimKind, Start};
 use crate::shim::claim::{self, Holder};
 use crate::shim::journal;
 use crate::sys::process::Identity;
-use crate::sys::time::Wall;
+use crate::sys::time::{Boottime, Wall};
 use crate::sys::{files, proc, socket};
 
 /// Sees to what a shim held whose connection has ended, or whose lock was found free.
@@ -27,7 +30,8 @@ pub(super) fn lost(hands: &Hands, shim: ShimId) {
         state.shims.get(&shim).map(|held| held.heard).or_else(|| state.elders.get(&shim).copied())
     };
     let Some(heard) = heard else { return };
-    if files::is_locked(&home.join("lock")).unwrap_or(false) {
+    // Whoever cannot see the lock does not know that the shim is dead.
+    if files::is_locked(&home.join("lock")).unwrap_or(true) {
         return reconnect(hands, shim, heard);
     }
     let remains = journal::remains(&home.join("journal")).unwrap_or_default();
@@ -44,7 +48,9 @@ pub(super) fn lost(hands: &Hands, shim: ShimId) {
     if home.exists() {
         state.dead.insert(shim, Dead { acknowledged: acknowledged.max(dead.acknowledged), ..dead });
     }
-    let orphaned: Vec<Known> = state.starts.values().filter(|known| known.shim == shim).cloned().collect();
+    let unnamed = if state.elders.is_empty() { std::mem::take(&mut state.unnamed) } else { Vec::new() };
+    let is_orphaned = |known: &&Known| known.shim == shim || (known.shim == NOBODY && unnamed.contains(&known.start));
+    let orphaned: Vec<Known> = state.starts.values().filter(is_orphaned).cloned().collect();
     let fates: Vec<_> = orphaned.iter().map(|known| (known.start, fate(hands, &mut state, known))).collect();
     let complaints = nursery::complaints(&home);
     hands.0.forget_voids(&mut state);
@@ -81,6 +87,11 @@ fn fate(hands: &Hands, state: &mut State, known: &Known) -> Fate {
             state.starts.remove(&known.start.token);
             Fate::NeverStarted
         }
+        // On a full disk the word cannot be said; but who is dead and has not claimed needs none.
+        Err(_) if matches!(hands.0.claim(&known.start).try_exists(), Ok(false)) => {
+            state.starts.remove(&known.start.token);
+            Fate::NeverStarted
+        }
         Ok(Holder::Shim(_) | Holder::Unnamed) | Err(_) => resolve(hands, state, known, true),
     }
 }
@@ -108,7 +119,8 @@ pub(super) fn resolve(hands: &Hands, state: &mut State, known: &Known, is_of_thi
     }
     state.starts.insert(known.start.token, known.clone());
     let (start, claim) = (known.start, hands.0.claim(&known.start));
-    wait_for_lock(hands, claim, move |hands| {
+    // Whoever lives may hold no lock: then this comes back at once, and only the clock is left.
+    wait_for_lock(hands, claim, PAUSE, move |hands| {
         let mut state = hands.0.state();
         let Some(known) = state.starts.get(&start.token).cloned() else { return };
         let fate = resolve(hands, &mut state, &known, true);
@@ -132,21 +144,50 @@ fn interrupted(state: &mut State, known: &Known, why: &str) -> Fate {
 /// Reads a shim's journal to its end once the shim has ended.
 pub(super) fn wait_for_shim(hands: &Hands, shim: ShimId) {
     let lock = hands.0.home(shim).join("lock");
-    wait_for_lock(hands, lock, move |hands| lost(hands, shim));
+    wait_for_lock(hands, lock, Duration::ZERO, move |hands| lost(hands, shim));
 }
 
-/// Waits, in a thread of its own, until nobody holds a lock. One that cannot be opened is held by nobody.
-fn wait_for_lock(hands: &Hands, path: PathBuf, then: impl FnOnce(&Hands) + Send + 'static) {
+/// Waits, in a thread of its own, until nobody holds a lock. One that is not there is held by nobody, and so is one that
+/// nobody can wait for.
+fn wait_for_lock(hands: &Hands, path: PathBuf, at_least: Duration, then: impl FnOnce(&Hands) + Send + 'static) {
     // A weak share: hands that are dropped meanwhile have nothing to be told.
-    let shared = std::sync::Arc::downgrade(&hands.0);
-    std::thread::spawn(move || {
-        if let Ok(file) = File::open(path) {
-            let _ = flock(&file, FlockOperation::LockExclusive);
+    let shared = Arc::downgrade(&hands.0);
+    let wait = move || {
+        let begun = Boottime::now();
+        while !has_waited(&path) && shared.strong_count() > 0 {
+            pause();
+        }
+        if Boottime::now().since(begun) < at_least {
+            pause();
         }
         if let Some(shared) = shared.upgrade() {
             then(&Hands(shared));
         }
-    });
+    };
+    // Without a thread nothing waits; the next daemon, or this one when it opens its hands again, asks once more.
+    if let Err(error) = std::thread::Builder::new().name("lock-waiter".to_owned()).spawn(wait) {
+        tracing::error!(target: "steadfast::daemon", %error, "nobody waits for the end of a shim or its program");
+    }
+}
+
+/// Waits for a lock; says whether it is known to be free, or cannot be waited for.
+fn has_waited(path: &Path) -> bool {
+    match File::open(path) {
+        Ok(file) => {
+            while flock(&file, FlockOperation::LockExclusive) == Err(Errno::INTR) {}
+            true
+        }
+        // Too many open files, for one: it may be held all the same.
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// How long lies at least between two looks at what gives no sign when it ends.
+const PAUSE: Duration = Duration::from_millis(500);
+
+#[expect(clippy::disallowed_methods, reason = "no lock is held by what is waited for, so only the clock is left")]
+fn pause() {
+    std::thread::sleep(PAUSE);
 }
 
 fn tell(hands: &Hands, start: Start, fate: Fate) {

@@ -154,6 +154,12 @@ fn known_fate(
             return Ok(Ok(Fate::NeverStarted));
         }
         Holder::Shim(shim) if known.shim == NOBODY => known.shim = shim,
+        Holder::Unnamed if known.shim == NOBODY && found.iter().any(|found| found.is_alive) => {
+            // Whoever holds it may live and not have been able to write; nobody else may touch it before all of them are gone.
+            state.unnamed.push(start);
+            state.starts.insert(start.token, known);
+            return Ok(Ok(Fate::Running { who: None }));
+        }
         Holder::Shim(_) | Holder::Unnamed => {}
     }
     if found.iter().any(|found| found.is_alive && found.shim == known.shim) {

@@ -66,19 +66,32 @@ impl Definition {
     /// keys sorted.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut value = serde_json::to_value(self).expect("a definition is made of texts, numbers, lists and tables");
-        for part in ["catch", "finally"] {
-            let entries = value.pointer_mut(&format!("/policy/{part}")).and_then(serde_json::Value::as_array_mut);
-            for entry in entries.into_iter().flatten().filter_map(serde_json::Value::as_object_mut) {
-                entry.remove("origin");
-            }
-        }
-        let parameters = value.get_mut("parameters").and_then(serde_json::Value::as_object_mut);
-        for (_, parameter) in parameters.into_iter().flatten() {
-            parameter.as_object_mut().map(|parameter| parameter.remove("help"));
-        }
-        Digest::of(&canonical(&value))
+        digest_of(serde_json::to_value(self).expect("a definition is made of texts, numbers, lists and tables"))
     }
+
+    /// Computes the same digest from a stored [`document`](Self::document), of this program or of an earlier one; `None` if the
+    /// text is no definition.
+    #[must_use]
+    pub fn digest_of_document(document: &str) -> Option<Digest> {
+        let value: serde_json::Value = serde_json::from_str(document).ok()?;
+        let is_definition = ["action", "policy"].iter().all(|part| value.get(part).is_some());
+        is_definition.then(|| digest_of(value))
+    }
+}
+
+/// Drops from a document what shapes no run, and computes the digest of the rest.
+fn digest_of(mut value: serde_json::Value) -> Digest {
+    for part in ["catch", "finally"] {
+        let entries = value.pointer_mut(&format!("/policy/{part}")).and_then(serde_json::Value::as_array_mut);
+        for entry in entries.into_iter().flatten().filter_map(serde_json::Value::as_object_mut) {
+            entry.remove("origin");
+        }
+    }
+    let parameters = value.get_mut("parameters").and_then(serde_json::Value::as_object_mut);
+    for (_, parameter) in parameters.into_iter().flatten() {
+        parameter.as_object_mut().map(|parameter| parameter.remove("help"));
+    }
+    Digest::of(&canonical(&value))
 }
 
 /// JSON with sorted keys, whatever map the JSON library keeps objects in.

@@ -40,7 +40,7 @@ pub(crate) enum Holder {
     Void,
     /// A shim.
     Shim(ShimId),
-    /// Whoever created it had no time to say.
+    /// Whoever created it did not say, or the machine lost the word with its power.
     Unnamed,
 }
 
@@ -49,17 +49,20 @@ pub(crate) fn path(claims: &Path, start: &Start) -> PathBuf {
     claims.join(start.to_string())
 }
 
-/// Claims a start for a shim, whose folder lies beside that of the claims.
+/// Claims a start for a shim, whose folder lies beside that of the claims. On an error nothing is claimed.
 pub(crate) fn take(claims: &Path, start: &Start, shim: ShimId) -> io::Result<Claim> {
     let path = path(claims, start);
     failpoint!("shim::claim::before", io)?;
     let draft = claims.with_file_name(shim.to_string()).join("claim");
     let mut file = files::create_new(&draft)?;
-    // The lock is one witness of three and the word a hint for people and for recovery: a file system without locks,
-    // or a full disk, takes a witness away but not the claim, which is the file's existence.
+    // The lock is one witness of three: a file system without locks takes a witness away but not the claim, which is the
+    // file's existence. The word is more than a hint: without it nobody who comes later knows whose journal to believe.
     let _ = files::lock(&file);
-    let _ = file.write_all(format!("shim {shim}\n").as_bytes());
-    failpoint!("shim::claim::write");
+    let word = file.write_all(format!("shim {shim}\n").as_bytes()).and_then(|()| failpoint!("shim::claim::write", io));
+    if let Err(error) = word {
+        let _ = std::fs::remove_file(&draft);
+        return Err(error);
+    }
     let is_ours = publish(&draft, &path)?;
     failpoint!("shim::claim::after");
     if is_ours { Ok(Claim::Ours(file)) } else { Ok(Claim::Theirs(holder(&path)?)) }

@@ -24,6 +24,7 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use steadfast_retry::{Ending, Moment};
 
@@ -143,6 +144,25 @@ impl Sqlite {
         Ok(select.query_row([name], |row| row.get(0)).optional()?)
     }
 
+    /// Returns the number of the journal's newest line, zero where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if the store cannot be read.
+    pub fn newest_line(&self) -> Result<u64, StoreError> {
+        keep::whole(&self.connection, "SELECT coalesce(max(seq), 0) FROM journal")
+    }
+
+    /// Counts the journal's lines about a run.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if the store cannot be read.
+    pub fn lines_of(&self, run: RunId) -> Result<u64, StoreError> {
+        let mut count = self.connection.prepare_cached("SELECT count(*) FROM journal WHERE run = ?1")?;
+        Ok(count.query_row([run], |row| row.get::<_, Whole>(0))?.0)
+    }
+
     fn bytes(&self) -> Result<u64, StoreError> {
         keep::whole(&self.connection, BYTES)
     }
@@ -208,8 +228,14 @@ fn set_up(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    keep_statements(connection)
+}
+
+/// Has statements prepared once, not again whenever a bound value might let another partial index be used.
+fn keep_statements(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
 
@@ -222,6 +248,10 @@ impl Store for Sqlite {
 
     fn probe(&mut self) -> Result<(), StoreError> {
         self.trust()?;
+        // What the log holds goes to its place first: its own room is then free again, which on a full disk may be all there is.
+        if let Err(error @ StoreError::Unsynced(_)) = self.rest() {
+            return Err(error);
+        }
         // A page of padding: a row that fits into what is there already would prove nothing about a full disk.
         let padding = " ".repeat(16 << 10);
         let result = append::remember(&self.connection, "probe", &padding)

@@ -194,7 +194,8 @@ impl Play {
         }
         self.lives += 1;
         let life = self.lives;
-        let (draining, stopping) = (false, false);
+        // What was asked of the process itself is kept over a store that failed; one that stops does not wait for the store.
+        let (draining, stopping) = (self.daemon.as_ref().is_some_and(|daemon| daemon.draining), false);
         self.audit.new_life(life, self.boot, &self.profile);
         let recovered = self.store.recover().expect("the simulated store can be read");
         self.hands.open(&recovered.marks);
@@ -220,6 +221,7 @@ impl Play {
         self.daemon =
             Some(Daemon { life, dispatcher: Some(dispatcher), writer, setting: 0, draining, stopping, until_idle });
         if self.perform(effects) {
+            self.hand_over(Input::Drain(draining));
             self.load();
         } else {
             self.reach.note(Reached::DeathInRecovery);
@@ -390,6 +392,11 @@ impl Play {
                 self.agenda.after(pause, Event::Mend);
             }
             let daemon = self.daemon.as_mut().expect("nobody died");
+            if daemon.stopping {
+                self.hands.hang_up();
+                self.daemon = None;
+                return self.start_later();
+            }
             (daemon.dispatcher, daemon.writer, daemon.life) = (None, Writer::default(), 0);
             self.hands.hang_up();
             let pause = self.chance.time(Duration::from_millis(10), Duration::from_secs(60));

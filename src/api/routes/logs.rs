@@ -16,7 +16,7 @@ use crate::api::stream::{BYTES, Flow, LINES, Pen, Stop, flow, write_on};
 use crate::exec::log::{Chunk, Reading, Stream, bytes_path, index_path};
 use crate::ids::{Piece, RunId};
 use crate::journal::{About, Entry, Happened};
-use crate::store::view::{RunView, Time};
+use crate::store::view::RunView;
 use crate::sys::watch::Watch;
 use crate::trace::{News, Reader};
 
@@ -182,7 +182,7 @@ impl Writing {
         let wanted = pieces.into_iter().filter(|(chunk, _)| self.wants(chunk.stream));
         match self.query.form.unwrap_or_default() {
             LogForm::Lines => {
-                let lines: Vec<LogLine> = wanted.map(|(chunk, content)| line(piece, chunk, content)).collect();
+                let lines: Vec<LogLine> = wanted.map(|(chunk, content)| LogLine::of(piece, chunk, content)).collect();
                 self.pen.lines(&lines).await?;
             }
             LogForm::Bytes => {
@@ -285,19 +285,6 @@ impl Bell {
         (self.watch, self.on_files) = (watch, true);
         Ok(())
     }
-}
-
-fn line(piece: &str, chunk: Chunk, content: Vec<u8>) -> LogLine {
-    let Chunk { at, offset, length, stream } = chunk;
-    let stream = match stream {
-        Stream::Out => LogStream::Out,
-        Stream::Err => LogStream::Err,
-        Stream::Mixed => LogStream::Mixed,
-        Stream::Dropped => LogStream::Dropped,
-    };
-    let at = (at.0 > 0).then(|| Time::of_nanos(at.0.into()));
-    let line = LogLine { piece: piece.to_owned(), at, offset, bytes: length, stream, text: None, hex: None };
-    if stream == LogStream::Dropped { line } else { line.with(content) }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps errors")]

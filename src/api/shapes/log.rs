@@ -1,5 +1,8 @@
+//! Pieces of output as they are answered. Where they are kept, and what was dropped, the log knows.
+
 use serde::{Deserialize, Serialize};
 
+use crate::exec::log::{Chunk, Stream};
 use crate::store::view::Time;
 
 /// A piece of a log that arrived at once, or was dropped.
@@ -55,9 +58,33 @@ impl LogLine {
         }
     }
 
+    /// Makes a line of a piece of a log.
+    #[must_use]
+    pub(crate) fn of(piece: &str, chunk: Chunk, content: Vec<u8>) -> Self {
+        let Chunk { at, offset, length, stream } = chunk;
+        let stream = match stream {
+            Stream::Out => LogStream::Out,
+            Stream::Err => LogStream::Err,
+            Stream::Mixed => LogStream::Mixed,
+            Stream::Dropped => LogStream::Dropped,
+        };
+        let at = (at.0 > 0).then(|| Time::of_nanos(at.0.into()));
+        let line = Self { piece: piece.to_owned(), at, offset, bytes: length, stream, text: None, hex: None };
+        if stream == LogStream::Dropped { line } else { line.with(content) }
+    }
+
+    /// Makes a line of the last bytes of this one.
+    #[must_use]
+    pub(crate) fn last_bytes(&self, content: &[u8]) -> Self {
+        let bytes = content.len() as u64;
+        let offset = self.offset + self.bytes.saturating_sub(bytes);
+        let Self { piece, at, stream, .. } = self.clone();
+        Self { piece, at, offset, bytes, stream, text: None, hex: None }.with(content.to_vec())
+    }
+
     /// Takes up what was written.
     #[must_use]
-    pub(in crate::api) fn with(mut self, content: Vec<u8>) -> Self {
+    fn with(mut self, content: Vec<u8>) -> Self {
         match String::from_utf8(content) {
             Ok(text) => self.text = Some(text),
             Err(error) => {

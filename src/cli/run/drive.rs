@@ -125,6 +125,9 @@ impl<'a> Driver<'a> {
             let start = mark();
             let begins = matches!(decision, Decision::Attempt { .. }).then_some(start);
             self.recorder.stepped(&event, &decision, begins, end.take());
+            if let Some(trouble) = self.recorder.take_trouble() {
+                self.narrator.say(format_args!("not recorded for the time being: {trouble}"), self.console);
+            }
             if let Some(told) = told.take().filter(|_| !self.is_unread) {
                 self.tell(&told, &decision, &run, began);
             }
@@ -155,8 +158,10 @@ impl<'a> Driver<'a> {
         };
         self.after_run(&over, run.last_attempt())?;
         self.recorder.closed(self.clock.moment(), over.ending);
-        if let Some(trouble) = self.recorder.take_trouble() {
-            self.narrator.say(format_args!("the record of this run is incomplete: {trouble}"), self.console);
+        if self.recorder.unwritten() > 0 {
+            let (lines, trouble) = (self.recorder.unwritten(), self.recorder.take_trouble().unwrap_or_default());
+            let what = format_args!("the record of this run lacks its last {lines} lines: {trouble}");
+            self.narrator.say(what, self.console);
         } else if let Some(number) = self.recorder.run().filter(|_| over.ending.is_failure()) {
             self.narrator.say(format_args!("recorded as run {number}; see: steadfast why {number}"), self.console);
         }

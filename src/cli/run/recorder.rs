@@ -2,26 +2,25 @@
 //! ended for want of a record; the trouble is told once.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use steadfast_retry::{Decision, Ending, Event, Moment};
 
 use super::drive::mark;
 use super::environment::Environment;
+use super::journal::{Journal, TRIES};
 use super::plan::Plan;
 use crate::cli::surroundings::Surroundings;
-use crate::clock::{self, Clock};
 use crate::ids::{Digest, Piece, RunId, SpanId, Token, TraceId};
 use crate::job::{self, Action, Command, Definition, Matrix, Program};
-use crate::journal::{self, About, End, Entry, FinalizerResult, Happened, Opening, Told, Trigger};
+use crate::journal::{self, End, Entry, FinalizerResult, Happened, Opening, Told, Trigger};
 use crate::launch::Output;
 use crate::state::StateDir;
-use crate::store::{Batch, Birth, Document, Sqlite, Store as _, StoreError};
-use crate::terminal::Owner;
+use crate::store::{Batch, Document};
 
 /// Who writes a run down, if anybody does.
 ///
-/// The store is opened for each batch and let go of again, so that others can write in between.
+/// A daemon that lives is the pen; without one the store is opened for each batch and let go of again, so that others can write in
+/// between. Either may come and go while the run lasts.
 pub(super) struct Recorder {
     /// The trace that the run belongs to.
     pub(super) trace: TraceId,
@@ -31,19 +30,10 @@ pub(super) struct Recorder {
     /// Entries that wait for the next batch.
     waiting: Vec<(Moment, Happened)>,
     documents: Vec<Document>,
-    /// Why nothing is written down any more, once.
+    /// Whether the last batch could not be written; it is tried again with each one that follows.
+    is_behind: bool,
+    /// Why nothing is written down at present, once.
     trouble: Option<String>,
-}
-
-struct Journal {
-    state: StateDir,
-    run: RunId,
-    clock: Clock,
-    /// The name of the store, which makes the run's number unique in the world.
-    store: String,
-    /// Held from the look at the newest number to the first batch, so that the number is nobody else's.
-    first: Option<Sqlite>,
-    _owner: Owner,
 }
 
 /// What names one start.
@@ -63,7 +53,8 @@ impl Recorder {
     /// Keeps nothing.
     pub(super) fn none(trace: TraceId) -> Self {
         let span = mark().span;
-        Self { trace, span, journal: None, waiting: Vec::new(), documents: Vec::new(), trouble: None }
+        let (waiting, documents) = (Vec::new(), Vec::new());
+        Self { trace, span, journal: None, waiting, documents, is_behind: false, trouble: None }
     }
 
     /// Opens a run in a state folder.
@@ -79,7 +70,7 @@ impl Recorder {
         match Journal::open(state) {
             Ok(journal) => {
                 let opening = this.opening(journal.run, name, command, plan, environment, surroundings);
-                this.waiting.push((journal.clock.moment(), Happened::Opened(Box::new(opening))));
+                this.waiting.push((journal.now(), Happened::Opened(Box::new(opening))));
                 this.journal = Some(journal);
             }
             Err(trouble) => this.trouble = Some(trouble),
@@ -188,13 +179,22 @@ impl Recorder {
         self.write(at, Happened::FinalizerEnded { piece, result, sentence, mark: None });
     }
 
+    /// Writes the end, and with it all that is still to be written, as far as it can be.
     pub(super) fn closed(&mut self, at: Moment, ending: Ending) {
-        self.write(at, Happened::Closed { ending, because: None });
+        self.waiting.push((at, Happened::Closed { ending, because: None }));
+        // Nothing will follow that would try again.
+        self.is_behind = false;
+        self.catch_up();
     }
 
-    /// Takes the reason why nothing is written down, to be told once.
+    /// Takes the reason why nothing is written down at present, to be told once.
     pub(super) fn take_trouble(&mut self) -> Option<String> {
         self.trouble.take()
+    }
+
+    /// Says how many lines of the run are not written.
+    pub(super) fn unwritten(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Writes what waits and one thing more.
@@ -209,75 +209,31 @@ impl Recorder {
             self.waiting.clear();
             return;
         };
-        let run = journal.run;
-        let entry = |(at, happened)| Entry { at, about: About::Run(run, happened) };
-        let entries: Vec<Entry> = self.waiting.drain(..).map(entry).collect();
-        if entries.is_empty() {
+        if self.waiting.is_empty() {
             return;
         }
-        let batch = Batch { documents: std::mem::take(&mut self.documents), entries };
-        if let Err(trouble) = journal.append(&batch) {
-            self.trouble = Some(trouble);
-            self.journal = None;
+        let entry = |(at, happened): &(Moment, Happened)| Entry::of_run(*at, journal.run, happened.clone());
+        let entries: Vec<Entry> = self.waiting.iter().map(entry).collect();
+        // What could not be written a moment ago is not waited for again and again: the command comes first.
+        let tries = if self.is_behind { 1 } else { TRIES };
+        match journal.append(&Batch { documents: self.documents.clone(), entries }, tries) {
+            Ok(()) => {
+                (self.waiting, self.documents) = (Vec::new(), Vec::new());
+                self.is_behind = false;
+            }
+            Err(trouble) => {
+                self.trouble = Some(trouble).filter(|_| !self.is_behind);
+                self.is_behind = true;
+                if self.waiting.len() > MOST_WAITING {
+                    self.waiting.retain(|(_, happened)| !matches!(happened, Happened::Told { .. }));
+                }
+            }
         }
     }
 }
+
+/// How many lines wait to be written before those are dropped that no decision hangs on.
+const MOST_WAITING: usize = 4096;
 
 /// What logs leave free on their disk, for the journal and everybody else.
 const LOG_RESERVE_BYTES: u64 = 256 * 1024 * 1024;
-
-impl Journal {
-    fn open(state: StateDir) -> Result<Self, String> {
-        state.make().map_err(|error| format!("the state folder {} cannot be made: {error}", state.root().display()))?;
-        let clock = Clock::open(state.root()).map_err(|error| format!("the clock cannot be kept: {error}"))?;
-        let mut store = open(&state, &clock)?;
-        let told = |error: StoreError| one_line(&error);
-        let newest = store.recover().map_err(told)?.newest_run;
-        let name = store.recall("store").map_err(told)?.unwrap_or_default().chars().take(12).collect();
-        let run = RunId(newest + 1);
-        let owner = Owner::take(&state, run).map_err(|error| format!("the run cannot be owned: {error}"))?;
-        Ok(Self { state, run, clock, store: name, first: Some(store), _owner: owner })
-    }
-
-    fn append(&mut self, batch: &Batch) -> Result<(), String> {
-        let mut store = match self.first.take() {
-            Some(store) => store,
-            None => open(&self.state, &self.clock)?,
-        };
-        store.append(batch).map_err(|error| one_line(&error))
-    }
-}
-
-/// How often the store is asked for again that somebody else writes to, and how long between.
-const TRIES: u32 = 40;
-const BETWEEN: Duration = Duration::from_millis(50);
-
-/// Opens the store. Another command on a terminal lets go of it soon; a daemon does not.
-fn open(state: &StateDir, clock: &Clock) -> Result<Sqlite, String> {
-    let wide = (u128::from(clock::random_bits()) << 64) | u128::from(clock::random_bits());
-    let birth = Birth { store: wide, at: clock.moment() };
-    let mut tries = 0;
-    loop {
-        match Sqlite::open(state.root(), birth) {
-            Ok(store) => return Ok(store),
-            Err(StoreError::Held(_)) if tries < TRIES && !state.socket().exists() => {
-                tries += 1;
-                pause();
-            }
-            Err(StoreError::Held(by)) => return Err(format!("the store is in use by {by}")),
-            Err(error) => return Err(one_line(&error)),
-        }
-    }
-}
-
-/// Waits a little for somebody else to let go of the store: no decision of the run, and nothing to be woken by.
-fn pause() {
-    let _ = rustix::event::poll(
-        &mut [],
-        Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: BETWEEN.subsec_nanos().into() }),
-    );
-}
-
-fn one_line(error: &StoreError) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
-}

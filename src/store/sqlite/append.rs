@@ -129,7 +129,7 @@ impl<'c> Pen<'c> {
             nanos(at),
         ])?;
         if let Some(earlier) = retry_of {
-            self.rows.prepare_cached("UPDATE runs SET settled = 1 WHERE id = ?1")?.execute([earlier])?;
+            self.settle(earlier)?;
         }
         let standing = Standing::opened(opening);
         self.tally.opened(at, run, opening, &standing);
@@ -211,13 +211,25 @@ impl<'c> Pen<'c> {
         Ok(())
     }
 
+    /// Notes that somebody has made up for a failure.
+    fn settle(&self, failed: RunId) -> Result<(), StoreError> {
+        self.rows.prepare_cached("UPDATE runs SET settled = 1 WHERE id = ?1")?.execute([failed])?;
+        Ok(())
+    }
+
     /// Takes up what a closed run means for others: its matrix, and earlier failures that it makes up for.
     fn closed(&mut self, run: RunId, after: &Standing) -> Result<(), StoreError> {
         self.tally.closed(run, after);
         if after.ending == Some(Ending::Succeeded) {
-            let update = "UPDATE runs SET settled = 1 WHERE job = ?1 AND id < ?2 AND point IS ?3 AND settled = 0 \
+            // Asked for first, because an update over an index that it changes would go by way of a table of its own, and there is
+            // hardly ever anything to settle.
+            let select = "SELECT id FROM runs WHERE job = ?1 AND id < ?2 AND point IS ?3 AND settled = 0 \
                           AND state = 'closed' AND ending IN ('gave-up', 'stopped', 'quarantined')";
-            self.rows.prepare_cached(update)?.execute(params![after.job, run, after.point])?;
+            let mut select = self.rows.prepare_cached(select)?;
+            let earlier = select.query_map(params![after.job, run, after.point], |row| row.get(0))?;
+            for earlier in earlier.collect::<Result<Vec<RunId>, _>>()? {
+                self.settle(earlier)?;
+            }
         }
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! For the people who own the file: figures, backups, checks, pruning.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rustix::fs::{Access, access};
 use steadfast_retry::Moment;
 
 use crate::store::{Store, StoreError};
@@ -70,9 +72,9 @@ impl Check {
 
 /// Opens a file for reading.
 pub(in crate::store) fn read_only(path: &Path) -> Result<Connection, StoreError> {
-    if !path.exists() {
-        return Err(StoreError::Missing(format!("file {}", path.display())));
-    }
+    // The engine calls whatever it cannot open by one name: a store that is not there, and one that is somebody else's. Only
+    // asked for, never opened: to close it again would let go of the locks of every connection in this process.
+    access(path, Access::READ_OK).map_err(|error| StoreError::of_file(path, &error.into()))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
@@ -87,7 +89,7 @@ pub(in crate::store) fn read_only(path: &Path) -> Result<Connection, StoreError>
     }
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    super::keep_statements(&connection)?;
     Ok(connection)
 }
 
@@ -238,10 +240,26 @@ pub(in crate::store) fn back_up(rows: &Connection, to: &Path) -> Result<(), Stor
     // A half-written copy must never look like a whole one.
     let partial = format!("{name}.partial");
     let _ = std::fs::remove_file(&partial);
-    rows.execute("VACUUM INTO ?1", [&partial])?;
     let io = |error: std::io::Error| StoreError::Io(format!("{name}: {error}"));
+    // An empty file is taken as it is: so the copy is as private as the store from its first byte on.
+    std::fs::File::options().write(true).create_new(true).mode(0o600).open(&partial).map_err(io)?;
+    let written = writing(rows, || Ok(rows.execute("VACUUM INTO ?1", [&partial])?));
+    if let Err(error) = written {
+        let _ = std::fs::remove_file(&partial);
+        return Err(error);
+    }
     std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(io)?;
     std::fs::rename(&partial, to).map_err(io)?;
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+}
+
+/// Lets a connection write for one statement: one that only reads is told so by a switch, which a copy into another file
+/// would trip over as well.
+fn writing<T>(rows: &Connection, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let only: bool = rows.pragma_query_value(None, "query_only", |row| row.get(0))?;
+    rows.pragma_update(None, "query_only", false)?;
+    let done = work();
+    rows.pragma_update(None, "query_only", only)?;
+    done
 }

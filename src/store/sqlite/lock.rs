@@ -35,7 +35,7 @@ impl Lock {
     pub(super) fn take(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join("lock");
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let mut file = open.map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))?;
+        let mut file = open.map_err(|error| StoreError::of_file(&path, &error))?;
         let mut tries = 0;
         while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
             if error != Errno::WOULDBLOCK {

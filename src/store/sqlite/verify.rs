@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::ids::{Digest, RunId};
+use crate::job::Definition;
 use crate::journal::{About, Entry, Happened};
 use crate::store::StoreError;
 use crate::store::standing::{Standing, State, ending_of};
@@ -94,7 +95,8 @@ fn verify_documents(rows: &Connection, wrong: &mut Vec<String>) -> Result<(), St
     let mut documents = select.query(())?;
     while let Some(row) = documents.next()? {
         let (digest, body): (Digest, String) = (row.get(0)?, row.get(1)?);
-        if Digest::of(&body) != digest {
+        // A definition is known by what shapes a run; its text also holds places in files.
+        if Digest::of(&body) != digest && Definition::digest_of_document(&body) != Some(digest) {
             wrong.push(format!("document {digest} is not what it was"));
         }
     }

@@ -136,5 +136,5 @@ fn every_place_of_the_document_answers() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 27);
+    assert_eq!(asked, 29);
 }

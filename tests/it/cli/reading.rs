@@ -84,6 +84,102 @@ fn old_runs_are_pruned_and_the_newest_kept() {
 }
 
 #[test]
+fn a_log_in_a_pipe_has_every_byte_that_was_written() {
+    let desk = Desk::new();
+    let all: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+    std::fs::write(desk.path("bytes"), &all).unwrap();
+    assert_eq!(desk.say(&["run", "--", "cat", "bytes"]).code, 0);
+    assert!(desk.command(&["logs", "1"]).output().unwrap().stdout == all, "a pipe has the bytes as they were");
+    let said = desk.say(&["logs", "1", "--json"]);
+    let documents = said.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let hex: String = documents.map(|line| line["hex"].as_str().unwrap().to_owned()).collect();
+    assert!(hex.starts_with("000102") && hex.len() == 600_000, "{}", hex.len());
+}
+
+#[test]
+fn a_log_speaks_json_line_by_line() {
+    let desk = after_two_runs();
+    let said = desk.say(&["logs", "1", "--all", "--stream", "err", "--json"]);
+    let lines: Vec<serde_json::Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<_> =
+        lines.iter().map(|line| (line["piece"].clone(), line["stream"].clone(), line["text"].clone())).collect();
+    let text = "read: Connection reset by peer\n";
+    assert_eq!(seen, [("1".into(), "err".into(), text.into()), ("2".into(), "err".into(), text.into())]);
+    assert!(lines.iter().all(|line| line["at"].is_string()) && said.err.is_empty(), "{}", said.err);
+}
+
+/// Says whether a check of the store found nothing, and over how many runs.
+fn verified(desk: &Desk, arguments: &[&str]) -> u64 {
+    let said = desk.say(&[arguments, &["store", "verify", "--json"]].concat());
+    let found: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((said.code, &found["wrong"]), (0, &serde_json::json!([])), "{}{}", said.out, said.err);
+    found["runs"].as_u64().unwrap()
+}
+
+/// Jobs whose definitions hold places in files and words for people, which are no part of their names.
+const JOBS: &str = r#"
+[job.told]
+about   = "a job with everything that a digest leaves out"
+catch   = [ { class = "net-*", attempts = 4 } ]
+finally = [ { on = "always", run = ["true"] } ]
+[job.told.parameters]
+since = { default = "now", help = "from when on" }
+[job.told.command]
+run = ["echo", "{since}"]
+"#;
+
+#[test]
+fn a_store_of_jobs_and_of_commands_is_sound() {
+    let desk = after_two_runs().with("jobs/all.toml", JOBS);
+    assert_eq!(desk.say(&["serve", "jobs", "--until-idle"]).code, 0);
+    assert_eq!(verified(&desk, &[]), 3);
+    let rows = rusqlite::Connection::open(desk.path("state/store.db")).unwrap();
+    let damage = "UPDATE documents SET body = replace(body, 'now', 'not') WHERE body LIKE '%from when on%'";
+    assert_eq!(rows.execute(damage, ()).unwrap(), 1);
+    let said = desk.say(&["store", "verify"]);
+    assert!(said.code == 1 && said.out.contains("is not what it was"), "{}", said.out);
+}
+
+#[test]
+fn what_belongs_to_somebody_else_is_denied_and_not_called_empty() {
+    let desk = after_two_runs().with("jobs/all.toml", JOBS);
+    // The folder is shut: nobody can even see whether a store is in it.
+    let as_nobody = |arguments: &[&str]| {
+        let plain = desk.command(arguments);
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(plain.get_program());
+        command.args(plain.get_args()).current_dir("/").env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).output().unwrap()
+    };
+    let is_root = rustix::process::getuid().is_root();
+    if !is_root || !as_nobody(&["--version"]).status.success() {
+        eprintln!("skipped: only root with setpriv, and a program that others may run, can ask as somebody else");
+        return;
+    }
+    let jobs = desk.path("jobs").display().to_string();
+    for arguments in
+        [&["ps"][..], &["why", "1"], &["store", "info"], &["cancel", "1"], &["daemon", "status"], &["serve", &jobs]]
+    {
+        let said = as_nobody(arguments);
+        let err = String::from_utf8_lossy(&said.stderr).to_lowercase();
+        assert_eq!(said.status.code(), Some(7), "{arguments:?}: {err}");
+        assert!(err.contains("permi") && !err.contains("nothing has run"), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_backup_is_a_store_of_its_own() {
+    let desk = after_two_runs();
+    std::fs::create_dir_all(desk.path("copy")).unwrap();
+    let said = desk.say(&["store", "backup", "copy/store.db"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "wrote copy/store.db\n"), "{}", said.err);
+    assert_eq!(verified(&desk, &["--state", "copy"]), 2);
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(desk.path("copy/store.db")).unwrap());
+    assert_eq!(mode & 0o777, 0o600, "a copy is nobody else's either");
+    assert_eq!(desk.say(&["store", "backup", "copy/store.db"]).code, 5, "a file that is there is left alone");
+}
+
+#[test]
 fn the_doctor_names_what_it_looked_at() {
     let desk = after_two_runs();
     let said = desk.say(&["doctor"]);

@@ -94,3 +94,15 @@ fn a_wait_is_counted_down_and_can_be_ended() {
     screen.types(&[3]);
     assert_eq!(screen.close().0, Some(130));
 }
+
+#[test]
+fn a_log_cannot_touch_the_terminal_of_whoever_reads_it() {
+    let desk = Desk::new();
+    let script = r"printf '\033[31mred\033[0m \033]0;title\007 50%%\r60%%\033[2J \377\n'";
+    assert_eq!(desk.say(&["run", "--", "sh", "-c", script]).code, 0);
+    let (code, seen) = Screen::open(&desk, &["logs", "1"]).close();
+    assert_eq!(code, Some(0), "{seen}");
+    assert_eq!(seen, "\x1b[31mred\x1b[0m \\x1b]0;title\\x07 50%\\r60%\\x1b[2J \\xff\r\n");
+    let (code, seen) = Screen::open(&desk, &["logs", "1", "--raw"]).close();
+    assert!(code == Some(0) && seen.contains("\x1b]0;title\x07 50%\r60%\x1b[2J"), "{seen:?}");
+}

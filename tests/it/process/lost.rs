@@ -408,6 +408,46 @@ fn a_claim_without_a_word_may_have_been_a_start() {
 }
 
 #[test]
+fn a_claim_without_a_word_is_nobodys_while_a_shim_lives_that_may_hold_it() {
+    let mut house = House::new();
+    let running = waiting(&mut house, "go", 3);
+    let running = house.begin(running);
+    house.started(&running);
+    let nameless = house.launch(&["true"]).start;
+    std::fs::write(house.shims().join("claims").join(nameless.to_string()), "").unwrap();
+    house.expect(&nameless);
+    house.crash();
+    let fates = house.restart();
+    let fate = fates.into_iter().find(|(start, _)| *start == nameless).unwrap().1;
+    assert_eq!(fate, Fate::Running { who: None });
+    let_go(&house, "go");
+    assert_eq!(house.ended(&running).status, code(3));
+    let exit = house.ended(&nameless);
+    assert!(interrupted(&exit), "the last that could have held it is gone: {exit:?}");
+    house.empty();
+}
+
+#[test]
+fn a_shim_that_holds_a_claim_is_none_of_the_programs() {
+    let mut house = House::new();
+    let start = house.launch(&["true"]).start;
+    let claim = house.folder.path().join("claim");
+    std::fs::write(&claim, "").unwrap();
+    let lock = std::fs::File::open(&claim).unwrap();
+    assert!(steadfast::sys::files::lock(&lock).unwrap());
+    for (name, expected) in [("somebody", 1), ("steadfast-shim", 0)] {
+        let script = format!("exec 9<{}; printf {name} > /proc/self/comm; echo ready; read word", claim.display());
+        let piped = std::process::Stdio::piped;
+        let mut command = std::process::Command::new("sh");
+        let mut holder = command.args(["-c", &script]).stdin(piped()).stdout(piped()).spawn().unwrap();
+        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut [0; 6]).unwrap();
+        assert_eq!(steadfast::exec::witness::members(&start, None, &claim, None, &[]).len(), expected, "{name}");
+        drop(holder.stdin.take());
+        holder.wait().unwrap();
+    }
+}
+
+#[test]
 fn a_lost_shim_is_told_with_its_complaints() {
     let mut house = House::new();
     let launch = house.script("sleep 60");

@@ -183,6 +183,33 @@ fn a_held_pipe_delays_the_end_by_two_seconds_and_no_more() {
 }
 
 #[test]
+fn a_leftover_that_ignores_term_and_holds_the_pipe_costs_its_neighbours_nothing() {
+    let mut house = House::new();
+    // The sleeper inherits the ignored signal and stdout; it has 20 seconds before it is killed.
+    let mut launch = house.script("trap '' TERM; sleep 60 & exit 3");
+    launch.watch.stop.all = Duration::from_secs(20);
+    let leaving = house.begin(launch);
+    house.until(|report| matches!(report, Report::LeaderEnded { .. }).then_some(()));
+    let (began, shim) = (Instant::now(), house.shim());
+    while began.elapsed() < Duration::from_secs(4) {
+        let (launch, asked) = (house.script("sleep 0.1"), Instant::now());
+        assert_eq!(house.run(launch).status, code(0));
+        assert!(asked.elapsed() < Duration::from_secs(2), "served after {:?}", asked.elapsed());
+    }
+    assert!(processor_ticks(shim) < 100, "the shim had nothing to do, and took {} ticks", processor_ticks(shim));
+    house.hands().stop(&leaving, Rung::Kill);
+    assert_eq!(house.ended(&leaving).status, code(3));
+    house.empty();
+}
+
+/// What a process has taken of the processor: user and system, in hundredths of a second.
+fn processor_ticks(pid: i32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
 fn workers_that_close_everything_and_outlive_their_leader_are_stopped() {
     for kind in [ShimKind::Pool, ShimKind::Own] {
         let mut house = House::new();
