@@ -105,6 +105,26 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// Returns the number under which somebody waits for an answer to it, if somebody does.
+    #[must_use]
+    pub const fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Start { request, .. } | Self::Cancel { request, .. } | Self::Hold { request, .. } => Some(*request),
+            Self::Loaded(_)
+            | Self::Tick
+            | Self::Started { .. }
+            | Self::Told { .. }
+            | Self::Ended(_)
+            | Self::Voided { .. }
+            | Self::Durable(_)
+            | Self::Refilled { .. }
+            | Self::Drain(_)
+            | Self::Stop { .. } => None,
+        }
+    }
+}
+
 /// A configuration, and what the store knows of its jobs.
 #[derive(Debug)]
 pub struct Loaded {

@@ -5,7 +5,6 @@ use steadfast_retry::Ending;
 
 use crate::store::standing::How;
 
-use super::run::EndingWord;
 use super::time::Time;
 
 /// One attempt.
@@ -105,7 +104,6 @@ pub struct DecisionView {
     pub delay_seconds: Option<f64>,
     /// How the run ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<EndingWord>")]
     pub ending: Option<Ending>,
     /// What would be decided by today's program or policy, where that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]

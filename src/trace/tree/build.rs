@@ -4,7 +4,7 @@ use steadfast_retry::{AttemptNo, Cause, Decision, DelaySource, Ending, Event, Mo
 
 use crate::evidence::Fact;
 use crate::ids::Piece;
-use crate::journal::{About, End, Entry, FinalizerResult, Happened, Opening, Start, Step, Told};
+use crate::journal::{About, End, Entry, Happened, Opening, Start, Step, Told};
 use crate::trace::InnerAttempt;
 use crate::trace::tell::{decider, exit_of, source_of};
 
@@ -71,13 +71,8 @@ impl Growing<'_> {
                 self.begin(Kind::Finalizer, &finalizer_name(*piece), at);
             }
             Happened::FinalizerEnded { piece, result, sentence, .. } => {
-                let outcome = match result {
-                    FinalizerResult::Done => "done",
-                    FinalizerResult::Failed => "failed",
-                    FinalizerResult::Lost => "lost",
-                };
                 if let Some(node) = self.process(*piece) {
-                    node.outcome = Some(outcome.to_owned());
+                    node.outcome = Some(result.as_str().to_owned());
                     node.note = Some(sentence.clone());
                 }
                 self.end(Kind::Finalizer, index, at);
