@@ -178,15 +178,7 @@ impl Shim {
         if !files::lock(&lock)? {
             return Err(io::Error::other("another shim holds this folder"));
         }
-        let mut journal = Journal::create(&folder.join("journal"))?;
-        journal.append(&Record::Opened {
-            protocol: PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            boot: BootId::current()?,
-            who: Identity::of(process::own_pid()).ok_or(io::ErrorKind::NotFound)?,
-            at: Wall::now(),
-        });
-        journal.flush()?;
+        let journal = begun_journal(&folder)?;
         failpoint!("shim::opened");
         rustix::process::chdir("/")?;
         let drafts = Drafts::of(&claims, id);
@@ -406,4 +398,18 @@ impl Shim {
             self.journal.append(&Record::Notified { start, at: Wall::now(), notice });
         }
     }
+}
+
+/// Begins the journal of a shim, whose first record says who writes it.
+fn begun_journal(folder: &Path) -> io::Result<Journal> {
+    let mut journal = Journal::create(&folder.join("journal"))?;
+    journal.append(&Record::Opened {
+        protocol: PROTOCOL,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot: BootId::current()?,
+        who: Identity::of(process::own_pid()).ok_or(io::ErrorKind::NotFound)?,
+        at: Wall::now(),
+    });
+    journal.flush()?;
+    Ok(journal)
 }

@@ -30,21 +30,9 @@ impl Loop {
     /// Refuses what people ask for, and drops what the hands tell: they will be asked again. What was asked of the daemon itself
     /// is kept for the next dispatcher.
     pub(super) fn refuse_while_degraded(&mut self, input: &Input) {
-        let request = match input {
-            Input::Start { request, .. } | Input::Cancel { request, .. } | Input::Hold { request, .. } => request,
-            Input::Loaded(_)
-            | Input::Tick
-            | Input::Started { .. }
-            | Input::Told { .. }
-            | Input::Ended(_)
-            | Input::Voided { .. }
-            | Input::Durable(_)
-            | Input::Refilled { .. }
-            | Input::Drain(_)
-            | Input::Stop { .. } => return,
-        };
+        let Some(request) = input.request() else { return };
         let why = self.degraded.as_ref().map(|degraded| degraded.why.clone()).unwrap_or_default();
-        if let Some(reply) = self.answers.remove(request) {
+        if let Some(reply) = self.answers.remove(&request) {
             drop(reply.send(Err(Refusal::Conflict(format!("the daemon cannot write its journal: {why}")))));
         }
     }

@@ -37,7 +37,6 @@ use super::{Batch, Place, Queued, Recovered, Store, StoreError};
 use crate::sys::memory;
 use append::Pen;
 
-pub(super) use append::word_of;
 pub(super) use fault::unreadable;
 pub use keep::{Check, Info, Keep, Pruned};
 pub(super) use keep::{back_up, info, read_only};

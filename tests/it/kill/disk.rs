@@ -193,7 +193,7 @@ fn a_state_folder_that_cannot_be_written_is_refused_with_its_name() {
     let mut place = Place::new();
     place.declare("[job.one]\ncommand = { run = [\"true\"] }\n");
     // Not even the owner of the machine can write here.
-    let state = std::path::Path::new("/proc/sys/steadfast");
+    let state = Path::new("/proc/sys/steadfast");
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
     let out = command.arg("serve").arg(place.path().join("jobs")).arg("--state").arg(state).output().unwrap();
     let said = String::from_utf8_lossy(&out.stderr).into_owned();

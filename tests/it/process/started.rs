@@ -123,7 +123,7 @@ print(open("/proc/self/oom_score_adj").read().strip())
         is("True", "a session of its own");
         is(&folder.to_string_lossy(), "its folder");
         lines.next().expect("the score");
-        house.hands().stop(&other, steadfast::launch::Rung::Kill);
+        house.hands().stop(&other, Rung::Kill);
         house.ended(&other);
     }
 }
@@ -181,7 +181,7 @@ fn a_cgroup_of_its_own_holds_everything() {
     let exit = house.run(launch);
     let text = String::from_utf8(house.log(&exit)).unwrap();
     assert!(text.contains("steadfast-1-1-"), "{text}");
-    assert!(exit.survivors.is_empty() && !super::house::lives(super::house::number_in(&note)), "{exit:?}");
+    assert!(exit.survivors.is_empty() && !lives(number_in(&note)), "{exit:?}");
     house.empty();
     assert_eq!(std::fs::read_dir(&parent.0).unwrap().flatten().filter(|entry| entry.path().is_dir()).count(), 0);
 }
