@@ -77,6 +77,21 @@ fn a_daemon_is_asked_and_told() {
 }
 
 #[test]
+fn yields_and_missing_programs_are_treated_as_on_a_terminal() {
+    let jobs = r#"
+[job.yields]
+delay   = { constant = "1h" }
+command = { shell = "[ $STEADFAST_ATTEMPT -ge 4 ] || exit 75" }
+
+[job.missing]
+command = { run = ["no-such-program"] }
+"#;
+    let desk = Desk::new().with("jobs/all.toml", jobs);
+    assert_eq!(desk.say(&["serve", "jobs", "--until-idle"]).code, 1);
+    insta::assert_snapshot!(steady(&desk.transcript(&[&["ps"], &["why", "yields", "--all"]])));
+}
+
+#[test]
 fn a_backup_is_made_beside_a_daemon() {
     let desk = Desk::new().with("jobs/all.toml", JOBS);
     let _serving = Serving::begin(&desk);
