@@ -70,7 +70,9 @@ fn line(branch: &str, row: &Row<'_>, name_columns: usize, colour: bool, most_col
     parts.column(Tone::Plain, name, name_columns);
     if let Row::Piece(node) = row {
         let took = node.ended.map(|ended| short(ended.since(node.began)));
-        let instant = node.kind == Kind::Checkpoint || node.ended == Some(node.began);
+        // What was waited for has a length, also where it is nothing.
+        let is_wait = matches!(node.kind, Kind::Queue | Kind::Wait);
+        let instant = node.kind == Kind::Checkpoint || (node.ended == Some(node.began) && !is_wait);
         let took = took.filter(|_| !instant).unwrap_or_else(|| if instant { String::new() } else { "…".to_owned() });
         parts.column(Tone::Plain, format!("{took:>7}"), 7);
         if let Some(outcome) = &node.outcome {

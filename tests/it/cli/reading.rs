@@ -84,6 +84,24 @@ fn old_runs_are_pruned_and_the_newest_kept() {
 }
 
 #[test]
+fn nothing_is_cut_where_nobody_said_how_wide() {
+    let desk = Desk::new();
+    let line = format!("fatal: {} was refused", "a-very-long-word ".repeat(20).trim());
+    desk.say(&["run", "-n", "1", "--", "sh", "-c", &format!("echo '{line}' >&2; exit 1")]);
+    let unbounded = |arguments: &[&str]| {
+        let output = desk.command(arguments).env_remove("COLUMNS").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for arguments in [&["ps"][..], &["why", "1"], &["show", "1"], &["events"], &["trace", "1"], &["explain"]] {
+        let out = unbounded(arguments);
+        assert!(!out.contains('…') && !out.is_empty(), "{arguments:?}: {out}");
+    }
+    // With a width, why goes on below.
+    let narrow = desk.say(&["why", "1"]).out;
+    assert!(!narrow.contains('…') && narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+}
+
+#[test]
 fn a_log_in_a_pipe_has_every_byte_that_was_written() {
     let desk = Desk::new();
     let all: Vec<u8> = (0..=255).cycle().take(300_000).collect();
