@@ -170,9 +170,11 @@ pub async fn serve(
     };
     turning.perform(effects);
     open(door).map_err(|error| ServeError::Io("the socket cannot be opened", error))?;
+    turning.show.loaded(true);
+    turning.show.recall_successes(turning.settings.state.clone());
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
-    manager::ready();
+    manager::ready(&turning.in_a_line());
     let mut ears = Ears { asks, reports, written, signals };
     let why = turning.turn(&mut ears).await;
     turning.leave().await;

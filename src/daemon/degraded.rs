@@ -6,6 +6,7 @@ use crate::dispatch::{Awakening, Birth, Dispatcher, Input, Refusal};
 use crate::store::{Recovered, StoreError};
 
 use super::awake::remind;
+use super::manager;
 use super::turn::Loop;
 
 /// Why nothing begins.
@@ -66,6 +67,7 @@ impl Loop {
     fn go_on(&mut self, awakening: Awakening, recovered: Recovered) {
         tracing::info!(target: "steadfast::daemon", "the journal can be written again");
         self.degraded = None;
+        manager::status(&self.in_a_line());
         self.epoch = self.writer.reset();
         self.next_seq = recovered.newest_seq + 1;
         for (_, reply) in self.answers.drain() {

@@ -1,9 +1,10 @@
 //! Effects, carried out to the letter.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use steadfast_retry::Policy;
+use steadfast_retry::{Moment, Policy};
 
 use crate::dispatch::{BatchId, Effect, Input};
 use crate::exec::{Fate, Hands, Notice, Report};
@@ -12,15 +13,17 @@ use crate::ids::{Digest, RunId};
 use crate::journal::{Entry, Mark, Opening};
 use crate::launch::{Expected, Rung, Start};
 use crate::observe::Observer;
+use crate::store::view::View;
 use crate::store::{self, StoreError};
 
 use super::degraded::Degraded;
 use super::gather::gather;
+use super::manager;
 use super::turn::Loop;
 
 /// Entries that are on their way to the disk, and who is shown them when they are there.
 pub(super) struct Show {
-    waiting: VecDeque<(BatchId, Vec<Arc<Entry>>)>,
+    waiting: VecDeque<(BatchId, Moment, Vec<Arc<Entry>>)>,
     observers: Vec<Arc<dyn Observer>>,
 }
 
@@ -29,15 +32,16 @@ impl Show {
         Self { waiting: VecDeque::new(), observers }
     }
 
-    fn when_durable(&mut self, id: BatchId, entries: Vec<Arc<Entry>>) {
-        self.waiting.push_back((id, entries));
+    fn when_durable(&mut self, id: BatchId, now: Moment, entries: Vec<Arc<Entry>>) {
+        self.waiting.push_back((id, now, entries));
     }
 
     /// Shows everything up to a batch, counting the journal's numbers on, and returns the marks that it settles, with their runs.
-    fn now(&mut self, id: BatchId, seq: &mut u64) -> Vec<(Mark, RunId)> {
+    fn now(&mut self, id: BatchId, now: Moment, seq: &mut u64) -> Vec<(Mark, RunId)> {
         let mut settled = Vec::new();
-        while self.waiting.front().is_some_and(|(waiting, _)| *waiting <= id) {
-            let (_, entries) = self.waiting.pop_front().expect("the front was just seen");
+        while self.waiting.front().is_some_and(|(waiting, ..)| *waiting <= id) {
+            let (_, handed_in, entries) = self.waiting.pop_front().expect("the front was just seen");
+            self.observers.iter().for_each(|observer| observer.wrote(now.since(handed_in)));
             for entry in &entries {
                 self.observers.iter().for_each(|observer| observer.seen(*seq, entry));
                 *seq += 1;
@@ -62,6 +66,24 @@ impl Show {
         self.observers.iter().for_each(|observer| observer.define(definition, policy));
     }
 
+    /// Tells the observers whether the files could be taken up that were read last.
+    pub(super) fn loaded(&self, right: bool) {
+        self.observers.iter().for_each(|observer| observer.loaded(right));
+    }
+
+    /// Tells the observers when each job last succeeded, as the store says, beside the daemon's work.
+    pub(super) fn recall_successes(&self, folder: PathBuf) {
+        let observers = self.observers.clone();
+        tokio::task::spawn_blocking(move || {
+            let jobs = View::open(&folder).and_then(|view| view.jobs()).unwrap_or_default();
+            for past in jobs {
+                let nanos = past.newest_success_at.map(|at| at.timestamp().as_nanosecond());
+                let Some(nanos) = nanos.and_then(|nanos| u64::try_from(nanos).ok()) else { continue };
+                observers.iter().for_each(|observer| observer.succeeded(&past.job, Moment::from_nanos(nanos)));
+            }
+        });
+    }
+
     /// Forgets what never became durable.
     pub(super) fn forget(&mut self) {
         self.waiting.clear();
@@ -74,7 +96,7 @@ impl Loop {
         match effect {
             Effect::Append { id, batch } => {
                 failpoint!("daemon::append::before");
-                self.show.when_durable(id, batch.entries.iter().cloned().map(Arc::new).collect());
+                self.show.when_durable(id, self.clock.moment(), batch.entries.iter().cloned().map(Arc::new).collect());
                 self.writer.submit(self.epoch, id.0, batch);
                 failpoint!("daemon::append::after");
             }
@@ -190,7 +212,7 @@ impl Loop {
             store::Report::Durable { through, .. } => {
                 failpoint!("daemon::durable::before");
                 let id = BatchId(through);
-                for (mark, run) in self.show.now(id, &mut self.next_seq) {
+                for (mark, run) in self.show.now(id, self.clock.moment(), &mut self.next_seq) {
                     if let (Some(hands), Some(start)) = (&self.hands, self.ends.remove(&(mark, run))) {
                         hands.acknowledge(&start, mark);
                     }
@@ -211,6 +233,7 @@ impl Loop {
     pub(super) fn degrade(&mut self, why: String) {
         if self.degraded.is_none() {
             tracing::error!(target: "steadfast::daemon", "nothing new begins: {why}");
+            manager::status(&format!("degraded, nothing new begins: {}", why.lines().next().unwrap_or_default()));
             self.show.forget();
             self.degraded = Some(Degraded::because(why));
             self.alarm.set(&self.clock, Some(self.clock.moment() + Degraded::PAUSE));

@@ -301,7 +301,11 @@ impl Metrics {
 
     /// Takes up when a job last succeeded, from the store: so an alert on silence survives a restart.
     pub fn recall_success(&self, job: &str, at: Moment) {
-        self.last_success.get_or_create(&self.admit(job)).set(seconds(at));
+        let gauge = self.last_success.get_or_create(&self.admit(job)).clone();
+        // The store is asked while runs go on: a success that has been seen since is newer.
+        if gauge.get() < seconds(at) {
+            gauge.set(seconds(at));
+        }
     }
 
     /// Counts how long a batch took to become durable.
