@@ -77,9 +77,8 @@ impl Show {
         tokio::task::spawn_blocking(move || {
             let jobs = View::open(&folder).and_then(|view| view.jobs()).unwrap_or_default();
             for past in jobs {
-                let nanos = past.newest_success_at.map(|at| at.timestamp().as_nanosecond());
-                let Some(nanos) = nanos.and_then(|nanos| u64::try_from(nanos).ok()) else { continue };
-                observers.iter().for_each(|observer| observer.succeeded(&past.job, Moment::from_nanos(nanos)));
+                let Some(at) = past.newest_success_at else { continue };
+                observers.iter().for_each(|observer| observer.succeeded(&past.job, at.moment()));
             }
         });
     }

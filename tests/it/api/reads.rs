@@ -19,7 +19,7 @@ const FILTERS: [(&str, &str); 8] = [
     (r"user \d+, process \d+", "[caller]"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[boot]"),
     (
-        r#""(pid|peak_bytes|\w*seconds|began|ended|at|process\.pid|steadfast\.cpu\.time|steadfast\.memory\.peak)": [\d.e-]+"#,
+        r#""(pid|peak_bytes|\w*seconds|began|ended|at|process\.pid|steadfast\.cpu\.time|steadfast\.attempt\.ran|steadfast\.memory\.peak)": [\d.e-]+"#,
         "\"$1\": [number]",
     ),
     (r"/[^ \x22]*steadfast-api-[^/ \x22]*", "[folder]"),
