@@ -192,6 +192,15 @@ pub struct Usage {
     pub survivors: Vec<String>,
 }
 
+impl Usage {
+    /// Returns how long an attempt ran that was announced at one moment and whose end was taken in at another: from spawn to exit as
+    /// whoever watched it saw it; where nobody did, all of that time. Every face shows this figure and no other.
+    #[must_use]
+    pub fn ran(&self, announced: Moment, ended: Moment) -> Duration {
+        if self.took.is_zero() { ended.since(announced) } else { self.took }
+    }
+}
+
 /// Up to where a shim's records are settled: the daemon commits it with the entries that settle them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark {

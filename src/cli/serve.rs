@@ -100,7 +100,7 @@ pub(super) fn looks(console: &Console, surroundings: &Surroundings) -> Looks {
     let is_terminal = std::io::stderr().is_terminal();
     Looks {
         colour: console.has_colourful_talk,
-        columns: is_terminal.then_some(console.width),
+        columns: is_terminal.then(|| console.room()),
         zone: TimeZone::system(),
         journal: surroundings.variable("JOURNAL_STREAM").is_some() && !is_terminal,
     }

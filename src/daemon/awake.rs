@@ -149,9 +149,11 @@ pub async fn serve(
     };
     turning.perform(effects);
     open(door).map_err(|error| ServeError::Io("the socket cannot be opened", error))?;
+    turning.show.loaded(true);
+    turning.show.recall_successes(turning.settings.state.clone());
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
-    manager::ready();
+    manager::ready(&turning.in_a_line());
     let ears = Ears { asks, written, signals };
     Ok(to_the_end(turning, ears, held).await?)
 }

@@ -9,6 +9,7 @@ use crate::launch::Rung;
 use crate::store::{Recovered, StoreError};
 
 use super::awake::remind;
+use super::manager;
 use super::turn::Loop;
 
 /// Why nothing begins.
@@ -69,6 +70,7 @@ impl Loop {
         self.degraded = None;
         // The next dispatcher counts its batches from one: it must not hear of those of the last.
         self.next.clear();
+        manager::status(&self.in_a_line());
         self.epoch = self.writer.reset();
         self.next_seq = recovered.newest_seq + 1;
         for (_, reply) in self.answers.drain() {

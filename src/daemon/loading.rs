@@ -20,6 +20,8 @@ pub(super) struct Files {
     touched: mpsc::UnboundedReceiver<()>,
     seen: Stamps,
     refused: Option<String>,
+    /// How many jobs are loaded.
+    jobs: usize,
 }
 
 /// What tells a file's versions apart: size, time of change and inode.
@@ -52,7 +54,7 @@ impl Files {
                 tracing::warn!(target: "steadfast::daemon", folder = %folder.display(), %error, "changes are not noticed; reload by hand");
             }
         }
-        Self { watcher, touched, seen: stamps(paths), refused: None }
+        Self { watcher, touched, seen: stamps(paths), refused: None, jobs: 0 }
     }
 
     /// Returns when files have changed and then been still for a while; never, if nothing is watched.
@@ -89,16 +91,30 @@ impl Loop {
         manager::reloading();
         self.files.seen = stamps(self.paths());
         let read = read(self.paths(), true);
-        manager::ready();
+        let done = self.take_up(read);
+        manager::ready(&self.in_a_line());
+        done
+    }
+
+    /// Says what is loaded, for whoever looks at the service.
+    pub(super) fn in_a_line(&self) -> String {
+        let jobs = self.files.jobs;
+        let refused = if self.files.refused.is_some() { "; the files that were read last are wrong" } else { "" };
+        format!("{jobs} {} loaded{refused}", if jobs == 1 { "job" } else { "jobs" })
+    }
+
+    fn take_up(&mut self, read: Result<Config, String>) -> Result<String, String> {
         match read {
             Ok(config) => {
                 let difference = Config::difference(&self.wanted, &config).to_string();
                 self.files.refused = None;
+                self.show.loaded(true);
                 self.load(Arc::new(config), difference.clone());
                 Ok(difference)
             }
             Err(wrong) => {
                 self.files.refused = Some(wrong.clone());
+                self.show.loaded(false);
                 Err(wrong)
             }
         }
@@ -110,6 +126,7 @@ impl Loop {
         if self.degraded.is_some() {
             return;
         }
+        self.files.jobs = config.jobs.len();
         for job in config.jobs.values() {
             self.show.define(job.digest, &job.definition.policy);
         }

@@ -173,7 +173,7 @@ fn tell_ended(line: Line<'_>, step: &Step, outcome: &Outcome) {
     let end = step.end.as_deref();
     let exit = end.and_then(exit_of);
     let usage = end.map(|end| &end.usage);
-    let took = line.known.zip(usage).map(|(known, usage)| known.took(line.at, usage.took));
+    let took = line.known.zip(usage).map(|(known, usage)| known.ran(line.at, usage));
     tell_run!(if is_trouble => WARN, INFO, ATTEMPT, "attempt.ended", line, {
         attempt = line.attempt(), max = line.max(because), outcome = word,
         class = end.and_then(|end| end.verdict.class.as_ref()).or(because.class.as_ref()).map(display),

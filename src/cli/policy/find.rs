@@ -72,13 +72,15 @@ fn unknown(name: &str, config: &Config) -> Failure {
 
 /// Reads a policy that was written out on the command line.
 fn written_out(text: &str, config: &Config) -> Result<Resolved, Failure> {
+    // Single values stand in place of the default's, as those of options do.
     let none = Resolved::default();
+    let base = config.policies.get("default").map_or(&none, |found| &**found);
     let toml = inline::toml(text)?;
     lay_over(&toml, "--policy", inline::NAME, |table| match &table.extends {
         Some(parent) => {
             config.policies.get(&parent.value).map(|found| &**found).ok_or_else(|| unknown(&parent.value, config))
         }
-        None => Ok(&none),
+        None => Ok(base),
     })
     .map_err(|failure| failure.context(format_args!("in the policy `{text}`")))
 }

@@ -25,9 +25,12 @@ pub struct AttemptView {
     /// When its end was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
-    /// From the announcement to the recorded end.
+    /// How long it ran: from spawn to exit as whoever watched it saw it; where nobody did, from the announcement to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// What passed besides between its announcement and its end: until it was durable, launched, and its exit was heard of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around_seconds: Option<f64>,
     /// How long it may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_seconds: Option<f64>,

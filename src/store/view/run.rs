@@ -54,7 +54,7 @@ pub struct RunView {
     /// When it was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Time>,
-    /// How long its ended attempts ran, together.
+    /// How long its ended attempts ran, together: the sum of their `seconds`.
     pub worked_seconds: f64,
     /// How long it waited between attempts, as far as the waits are over.
     pub waited_seconds: f64,

@@ -187,6 +187,9 @@ impl Growing<'_> {
         }
         if let Some(end) = &step.end {
             describe_end(node, end);
+            let ran = end.usage.ran(node.began, at);
+            node.set("steadfast.attempt.ran", ran.as_secs_f64());
+            node.ran = Some(ran);
         }
         self.end(Kind::Attempt, index, at);
     }
