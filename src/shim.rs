@@ -312,7 +312,8 @@ impl Shim {
 
     fn arm(&mut self) -> io::Result<()> {
         let mut at = self.timers.first().map_or(Boottime::NEVER, |(at, _)| *at).min(self.journal_retry);
-        if self.links.is_empty() && self.attempts.is_empty() {
+        // With something left to write it does not end however lonely it is: then only the next try is due.
+        if self.links.is_empty() && self.attempts.is_empty() && self.journal.written() == self.journal.end() {
             at = at.min(self.lonely.after(LONELY));
         }
         self.timer.arm(at)

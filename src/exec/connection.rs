@@ -87,7 +87,7 @@ impl Shared {
         let mark = Mark { shim, offset: end };
         let mut state = self.state();
         if let Some(held) = state.shims.get_mut(&shim) {
-            held.heard = end;
+            (held.heard, held.hung_up) = (end, 0);
         }
         let Some(record) = record else { return };
         match &record {

@@ -171,9 +171,9 @@ impl Hands {
         let who = Some(born.who);
         let orders = connection::begin(self, shim, born.stream, 0, born.handle)?;
         let since = Boottime::now();
-        state
-            .shims
-            .insert(shim, Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0, acknowledged: 0 });
+        let held =
+            Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0, acknowledged: 0, hung_up: 0 };
+        state.shims.insert(shim, held);
         Ok(shim)
     }
 

@@ -19,20 +19,16 @@ use crate::launch::{ShimKind, Start};
 use crate::shim::claim::{self, Holder};
 use crate::shim::journal;
 use crate::sys::process::Identity;
-use crate::sys::time::{Boottime, Wall};
+use crate::sys::time::Wall;
 use crate::sys::{files, proc, socket};
 
 /// Sees to what a shim held whose connection has ended, or whose lock was found free.
 pub(super) fn lost(hands: &Hands, shim: ShimId) {
     let home = hands.0.home(shim);
-    let heard = {
-        let state = hands.0.state();
-        state.shims.get(&shim).map(|held| held.heard).or_else(|| state.elders.get(&shim).copied())
-    };
-    let Some(heard) = heard else { return };
+    let Some(heard) = heard_of(hands, shim) else { return };
     // Whoever cannot see the lock does not know that the shim is dead.
     if files::is_locked(&home.join("lock")).unwrap_or(true) {
-        return reconnect(hands, shim, heard);
+        return hung_up(hands, shim);
     }
     let remains = journal::remains(&home.join("journal")).unwrap_or_default();
     let dead = Dead::new(&remains, hands.0.committed(shim));
@@ -65,8 +61,27 @@ pub(super) fn lost(hands: &Hands, shim: ShimId) {
     }
 }
 
-/// Goes on with a shim that lives and has only hung up: a frame was damaged, or it could not read its journal.
-fn reconnect(hands: &Hands, shim: ShimId, heard: u64) {
+/// Returns how far a shim's journal was heard; `None` for one that is gone.
+fn heard_of(hands: &Hands, shim: ShimId) -> Option<u64> {
+    let state = hands.0.state();
+    state.shims.get(&shim).map(|held| held.heard).or_else(|| state.elders.get(&shim).copied())
+}
+
+/// Goes on with a shim that lives and has only hung up: a frame was damaged, or it could not read its journal. One that does so
+/// again and again is left alone for a while.
+fn hung_up(hands: &Hands, shim: ShimId) {
+    let tries = hands.0.state().shims.get_mut(&shim).map_or(0, |held| {
+        held.hung_up += 1;
+        held.hung_up - 1
+    });
+    match tries {
+        0 => reconnect(hands, shim),
+        _ => later(hands, tries, move |hands| reconnect(hands, shim)),
+    }
+}
+
+fn reconnect(hands: &Hands, shim: ShimId) {
+    let Some(heard) = heard_of(hands, shim) else { return };
     let stream = socket::connect(&hands.0.home(shim).join("socket"));
     let mut state = hands.0.state();
     match stream.and_then(|stream| connection::begin(hands, shim, stream, heard, None)) {
@@ -97,10 +112,14 @@ fn fate(hands: &Hands, state: &mut State, known: &Known) -> Fate {
 }
 
 /// Hears the witnesses about a start whose shim is dead and that has a claim but no end.
+///
+/// What lives is given to another shim. Where that dies before it has said that it watches, as on a full disk, the next one comes
+/// after a pause that grows: else shims would be born and die as long as the program lives.
 pub(super) fn resolve(hands: &Hands, state: &mut State, known: &Known, is_of_this_boot: bool) -> Fate {
-    if !is_of_this_boot {
-        return interrupted(state, known, REBOOTED);
-    }
+    if is_of_this_boot { hear(hands, state, known, false) } else { interrupted(state, known, REBOOTED) }
+}
+
+fn hear(hands: &Hands, state: &mut State, known: &Known, is_rested: bool) -> Fate {
     let testimony = witness::hear(&known.start, known.who, &hands.0.claim(&known.start), known.cgroup.as_deref());
     if testimony.is_dead() {
         return interrupted(state, known, "its shim died, and nothing of it was left");
@@ -111,23 +130,31 @@ pub(super) fn resolve(hands: &Hands, state: &mut State, known: &Known, is_of_thi
         Some(who) => Some(who).filter(|who| who.is_alive()),
         None => testimony.living.iter().map(|survivor| survivor.who).find(leads),
     };
-    let adopter = Some(()).filter(|()| !testimony.living.is_empty()).map(|()| hands.new_shim(state, ShimKind::Own));
-    if let Some(Ok(adopter)) = adopter {
+    let may_adopt = is_rested || known.tries == 0;
+    let known = &Known { tries: known.tries + 1, ..known.clone() };
+    if !testimony.living.is_empty()
+        && may_adopt
+        && let Ok(adopter) = hands.new_shim(state, ShimKind::Own)
+    {
         let others = testimony.living.iter().map(|survivor| survivor.who).filter(|who| Some(*who) != leader);
         hands.adopt(state, known, leader, others.collect(), adopter);
         return Fate::Running { who: leader };
     }
     state.starts.insert(known.start.token, known.clone());
-    let (start, claim) = (known.start, hands.0.claim(&known.start));
-    // Whoever lives may hold no lock: then this comes back at once, and only the clock is left.
-    wait_for_lock(hands, claim, PAUSE, move |hands| {
+    let start = known.start;
+    let again = move |hands: &Hands| {
         let mut state = hands.0.state();
         let Some(known) = state.starts.get(&start.token).cloned() else { return };
-        let fate = resolve(hands, &mut state, &known, true);
+        let fate = hear(hands, &mut state, &known, true);
         drop(state);
         tell(hands, start, fate);
-    });
-    Fate::Unclear { testimony }
+    };
+    if testimony.living.is_empty() && testimony.locked {
+        wait_for_lock(hands, hands.0.claim(&start), again);
+        return Fate::Unclear { testimony };
+    }
+    later(hands, known.tries, again);
+    if testimony.living.is_empty() { Fate::Unclear { testimony } } else { Fate::Running { who: leader } }
 }
 
 fn interrupted(state: &mut State, known: &Known, why: &str) -> Fate {
@@ -144,20 +171,26 @@ fn interrupted(state: &mut State, known: &Known, why: &str) -> Fate {
 /// Reads a shim's journal to its end once the shim has ended.
 pub(super) fn wait_for_shim(hands: &Hands, shim: ShimId) {
     let lock = hands.0.home(shim).join("lock");
-    wait_for_lock(hands, lock, Duration::ZERO, move |hands| lost(hands, shim));
+    wait_for_lock(hands, lock, move |hands| lost(hands, shim));
 }
 
-/// Waits, in a thread of its own, until nobody holds a lock. One that is not there is held by nobody, and so is one that
-/// nobody can wait for.
-fn wait_for_lock(hands: &Hands, path: PathBuf, at_least: Duration, then: impl FnOnce(&Hands) + Send + 'static) {
+/// Does something after a pause that grows with the tries before: a tenth of a second first, ten in the end.
+fn later(hands: &Hands, tries: u32, then: impl FnOnce(&Hands) + Send + 'static) {
+    let pause = Duration::from_millis((100_u64 << tries.saturating_sub(1).min(7)).min(10_000));
+    let shared = Arc::downgrade(&hands.0);
+    hands.0.runtime.spawn(async move {
+        // Nobody rings when a disk has room again, or a shim can read its journal.
+        let _ = tokio::time::timeout(pause, std::future::pending::<()>()).await;
+        let _ = tokio::task::spawn_blocking(move || shared.upgrade().map(|shared| then(&Hands(shared)))).await;
+    });
+}
+
+/// Waits, in a thread of its own, until nobody holds a lock. One that is not there is held by nobody.
+fn wait_for_lock(hands: &Hands, path: PathBuf, then: impl FnOnce(&Hands) + Send + 'static) {
     // A weak share: hands that are dropped meanwhile have nothing to be told.
     let shared = Arc::downgrade(&hands.0);
     let wait = move || {
-        let begun = Boottime::now();
         while !has_waited(&path) && shared.strong_count() > 0 {
-            pause();
-        }
-        if Boottime::now().since(begun) < at_least {
             pause();
         }
         if let Some(shared) = shared.upgrade() {
@@ -182,10 +215,10 @@ fn has_waited(path: &Path) -> bool {
     }
 }
 
-/// How long lies at least between two looks at what gives no sign when it ends.
+/// How long lies between two looks at a lock that cannot be waited for.
 const PAUSE: Duration = Duration::from_millis(500);
 
-#[expect(clippy::disallowed_methods, reason = "no lock is held by what is waited for, so only the clock is left")]
+#[expect(clippy::disallowed_methods, reason = "the lock cannot be opened, so only the clock is left")]
 fn pause() {
     std::thread::sleep(PAUSE);
 }

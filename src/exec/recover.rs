@@ -120,6 +120,7 @@ fn receive(hands: &Hands, state: &mut State, found: &Found) {
         is_closed: false,
         heard: end,
         acknowledged: committed,
+        hung_up: 0,
     };
     if committed > 0 {
         held.order(&Order::Acknowledge { upto: committed });

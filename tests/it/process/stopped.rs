@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use steadfast::exec::{Act, Report};
 use steadfast::launch::{Leftovers, Rung, ShimKind};
 
-use super::house::{House, code, eventually, killed_by, lives, number_in, signal};
+use super::house::{House, code, eventually, killed_by, lives, number_in, processor_ticks, signal};
 
 #[test]
 fn a_program_that_heeds_term_gets_no_more() {
@@ -200,13 +200,6 @@ fn a_leftover_that_ignores_term_and_holds_the_pipe_costs_its_neighbours_nothing(
     house.hands().stop(&leaving, Rung::Kill);
     assert_eq!(house.ended(&leaving).status, code(3));
     house.empty();
-}
-
-/// What a process has taken of the processor: user and system, in hundredths of a second.
-fn processor_ticks(pid: i32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
 #[test]
