@@ -17,6 +17,8 @@ impl Exit {
     pub(super) const NOT_FOUND: Self = Self(4);
     /// It cannot be done now: the run is over already, the file is there already.
     pub(super) const CONFLICT: Self = Self(5);
+    /// The daemon had trouble of its own: its store, its state folder, its disk. No job is to blame.
+    pub(super) const DAEMON_TROUBLE: Self = Self(70);
     /// Whatever was waited for is still being tried.
     pub(super) const STILL_TRYING: Self = Self(75);
     /// A time limit of ours ended it.

@@ -31,7 +31,8 @@ use crate::trace::{
 Examples:
   steadfast serve jobs/                 runs whatever jobs/*.toml declare
   steadfast serve jobs/ --until-idle    ends when nothing is left to do: exit 0 if all
-                                        succeeded, 1 if not, 75 if runs are held")]
+                                        succeeded, 1 if not, 75 with held runs,
+                                        70 if the daemon itself had trouble")]
 pub(super) struct Arguments {
     /// Files and folders of jobs
     #[arg(value_name = "PATH", required = true)]
@@ -113,7 +114,7 @@ pub(super) fn serve(
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| {
         Failure::new(
-            Exit::FAILED,
+            Exit::DAEMON_TROUBLE,
             format_args!("the state folder `{}` cannot be made: {error}", state.root().display()),
         )
         .help("choose another with --state DIR")
@@ -121,7 +122,7 @@ pub(super) fn serve(
     let clock = Clock::unkept();
     let console = ConsoleSettings { to: Box::new(std::io::stderr()), looks, filter };
     let trace = trace::init(TraceSettings { console: Some(console), files, now: Arc::new(move || clock.moment()) });
-    let trace = trace.map_err(|error| Failure::new(Exit::FAILED, error))?;
+    let trace = trace.map_err(|error| Failure::new(Exit::DAEMON_TROUBLE, error))?;
     let served = turn(settings, &state, &trace);
     trace.close(Duration::from_secs(2));
     served.map_err(|error| failure(&error))
@@ -143,7 +144,7 @@ fn failure(error: &ServeError) -> Failure {
     let exit = match error {
         ServeError::Config(_) => Exit::CONFIGURATION,
         ServeError::Store(StoreError::Held(_)) => Exit::CONFLICT,
-        ServeError::Store(_) | ServeError::Io(..) => Exit::FAILED,
+        ServeError::Store(_) | ServeError::Io(..) => Exit::DAEMON_TROUBLE,
     };
     Failure::new(exit, error)
 }
