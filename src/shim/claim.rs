@@ -113,8 +113,15 @@ pub(crate) fn holder(path: &Path) -> io::Result<Holder> {
 }
 
 /// Removes a claim that nobody needs any more.
-pub(crate) fn remove(claims: &Path, start: &Start) {
-    let _ = std::fs::remove_file(path(claims, start));
+///
+/// # Errors
+///
+/// The file system refuses. The next daemon tries again.
+pub(crate) fn remove(claims: &Path, start: &Start) -> io::Result<()> {
+    match std::fs::remove_file(path(claims, start)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 #[cfg(test)]
