@@ -80,7 +80,7 @@ impl LogWriter {
     pub(crate) fn hand_out(&mut self) -> io::Result<File> {
         let path = bytes_path(&self.output.base);
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
+            files::make_folder(parent)?;
         }
         let theirs = File::options().append(true).create(true).mode(0o600).open(&path)?;
         let ours = File::options().read(true).write(true).open(&path)?;
@@ -141,7 +141,7 @@ impl LogWriter {
         let open = || File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
         let bytes = match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(path.parent().ok_or(error)?)?;
+                files::make_folder(path.parent().ok_or(error)?)?;
                 open()?
             }
             other => other?,

@@ -1,11 +1,15 @@
 //! For the people who own the file: figures, backups, checks, pruning.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use steadfast_retry::Moment;
 
+use crate::failpoint;
 use crate::store::{Store, StoreError};
 
 use super::value::{Whole, nanos};
@@ -89,6 +93,13 @@ pub(in crate::store) fn read_only(path: &Path) -> Result<Connection, StoreError>
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Makes a file for its owner alone if there is none. The engine takes an empty file for a new one, and gives the files that it
+/// puts beside it the same mode.
+pub(super) fn make_private(path: &Path) -> Result<(), StoreError> {
+    let made = std::fs::File::options().append(true).create(true).mode(0o600).open(path);
+    made.map(drop).map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))
 }
 
 pub(super) fn quick_check(connection: &Connection) -> Result<(), StoreError> {
@@ -238,10 +249,22 @@ pub(in crate::store) fn back_up(rows: &Connection, to: &Path) -> Result<(), Stor
     // A half-written copy must never look like a whole one.
     let partial = format!("{name}.partial");
     let _ = std::fs::remove_file(&partial);
-    rows.execute("VACUUM INTO ?1", [&partial])?;
+    // A connection that may change nothing may not write a copy either, and so it may for that moment, as a reader still. The
+    // engine makes the file itself, and only the mask of this process says for whom; it is set for that moment.
+    let before = umask(Mode::RWXG | Mode::RWXO);
+    let was = rows.pragma_query_value(None, "query_only", |row| row.get::<_, bool>(0))?;
+    let copied = rows
+        .pragma_update(None, "query_only", false)
+        .and_then(|()| rows.execute("VACUUM INTO ?1", [&partial]))
+        .and_then(|_| rows.pragma_update(None, "query_only", was));
+    umask(before);
+    copied?;
     let io = |error: std::io::Error| StoreError::Io(format!("{name}: {error}"));
+    failpoint!("store::backup::sync", io).map_err(io)?;
     std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(io)?;
+    failpoint!("store::backup::rename::before");
     std::fs::rename(&partial, to).map_err(io)?;
+    failpoint!("store::backup::rename::after");
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
 }
