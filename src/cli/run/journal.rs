@@ -109,7 +109,6 @@ enum Trouble {
 }
 
 impl Trouble {
-    #[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
     fn of_daemon(problem: crate::api::Problem) -> Self {
         // The next one, or the store, is asked in its place.
         Self::Busy(problem.message)

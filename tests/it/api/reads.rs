@@ -50,7 +50,7 @@ fn a_list_is_filtered_and_turned_page_by_page() {
     let house = House::new(JOBS);
     let mut client = house.client();
     let runs = client.start(&vec![super::house::start("good"); 25]).unwrap().runs;
-    let last = client.wait(runs[24], super::house::LONG).unwrap();
+    let last = client.wait(runs[24], LONG).unwrap();
     house.run("bad");
     let mut query = RunsQuery { filter: Some("job:g*".to_owned()), limit: Some(10), ..RunsQuery::default() };
     let mut seen = Vec::new();
