@@ -99,8 +99,11 @@ pub struct Dispatcher {
 /// Whether anything new may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Not before the first configuration is there.
-    Starting,
+    /// Not before the first configuration is there; and not then either, if it is to drain.
+    Starting {
+        /// Whether it is to drain.
+        drain: bool,
+    },
     Open,
     Draining,
     /// Stopping: whether attempts are taken along.
@@ -175,21 +178,9 @@ impl Dispatcher {
 
     /// Answers whoever asks while the last word is being written; what else came, the next daemon is told again.
     fn refuse(&mut self, input: &Input) {
-        match input {
-            Input::Start { request, .. } | Input::Cancel { request, .. } | Input::Hold { request, .. } => {
-                let answer = Err(Refusal::Conflict("the daemon is stopping".to_owned()));
-                self.outbox.afterwards(Effect::Answer { request: *request, answer });
-            }
-            Input::Loaded(_)
-            | Input::Tick
-            | Input::Started { .. }
-            | Input::Told { .. }
-            | Input::Ended(_)
-            | Input::Voided { .. }
-            | Input::Durable(_)
-            | Input::Refilled { .. }
-            | Input::Drain(_)
-            | Input::Stop { .. } => {}
+        if let Some(request) = input.request() {
+            let answer = Err(Refusal::Conflict("the daemon is stopping".to_owned()));
+            self.outbox.afterwards(Effect::Answer { request, answer });
         }
     }
 
@@ -230,7 +221,9 @@ impl Dispatcher {
         let why = match self.phase {
             Phase::Stopping if self.may_stop() => Exit::Stopped,
             Phase::Open if self.settings.until_idle && self.is_idle() => Exit::Idle(self.tally()),
-            Phase::Starting | Phase::Open | Phase::Draining | Phase::Stopping | Phase::Gone => return Vec::new(),
+            Phase::Starting { .. } | Phase::Open | Phase::Draining | Phase::Stopping | Phase::Gone => {
+                return Vec::new();
+            }
         };
         if !self.outbox.is_settled() {
             return Vec::new();

@@ -5,13 +5,15 @@
 //! Random SIGKILL finds the common windows between two steps; failpoints find the rare ones. Each is a name in
 //! [`NAMES`] and a line `failpoint!("shim::claim::before")` in the code, compiled always, so that the binary under
 //! test is the binary that is shipped. Unarmed, it costs one relaxed atomic load. The variable `STEADFAST_FAILPOINTS`
-//! arms them: `shim::claim::after=abort`, several separated by `;`, the second hit only with `@2`. Actions are `abort`
+//! arms them: `shim::claim::after=abort`, several separated by `;`, the second hit only with `@2`, from the second on
+//! with `@2+`. Actions are `abort`
 //! (SIGKILL to oneself), `exit`, `stall(50)` in milliseconds, and `error`, which is seen only where the line reads
 //! `failpoint!("…", io)?`.
 //!
 //! Deliberately absent: actions with logic of their own. A failpoint never decides.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -157,8 +159,8 @@ impl std::error::Error for BadFailpoint {}
 struct Charge {
     name: &'static str,
     action: Action,
-    /// The hit that fires, counted from 1; `None` for every hit.
-    hit: Option<u64>,
+    /// The hits that fire, counted from 1.
+    hits: RangeInclusive<u64>,
     seen: AtomicU64,
 }
 
@@ -174,9 +176,12 @@ impl Charge {
     fn parse(text: &str) -> Result<Self, BadFailpoint> {
         let bad = || BadFailpoint(text.to_owned());
         let (name, rest) = text.split_once('=').ok_or_else(bad)?;
-        let (action, hit) = match rest.split_once('@') {
-            Some((action, hit)) => (action, Some(hit.parse().map_err(|_| bad())?)),
-            None => (rest, None),
+        let (action, hits) = match rest.split_once('@') {
+            Some((action, hit)) => {
+                let first = hit.strip_suffix('+').unwrap_or(hit).parse().map_err(|_| bad())?;
+                (action, first..=if hit.ends_with('+') { u64::MAX } else { first })
+            }
+            None => (rest, 1..=u64::MAX),
         };
         let name = NAMES.iter().copied().find(|known| *known == name.trim()).ok_or_else(bad)?;
         let action = match action.trim() {
@@ -188,7 +193,7 @@ impl Charge {
                 Action::Stall(Duration::from_millis(millis.parse().map_err(|_| bad())?))
             }
         };
-        Ok(Self { name, action, hit, seen: AtomicU64::new(0) })
+        Ok(Self { name, action, hits, seen: AtomicU64::new(0) })
     }
 }
 
@@ -198,7 +203,7 @@ fn fire(name: &'static str) -> io::Result<()> {
     let plan = PLAN.get().map_or(&[][..], Vec::as_slice);
     for charge in plan.iter().filter(|charge| charge.name == name) {
         let hit = charge.seen.fetch_add(1, Ordering::Relaxed) + 1;
-        if charge.hit.is_some_and(|wanted| wanted != hit) {
+        if !charge.hits.contains(&hit) {
             continue;
         }
         if let Some(folder) = HITS_FOLDER.get()
@@ -224,9 +229,11 @@ mod tests {
     fn a_charge_names_a_place_an_action_and_a_hit() {
         let charge = Charge::parse("shim::ready=stall(50)@2").unwrap();
         assert_eq!(
-            (charge.name, charge.action, charge.hit),
-            ("shim::ready", Action::Stall(Duration::from_millis(50)), Some(2))
+            (charge.name, charge.action, charge.hits),
+            ("shim::ready", Action::Stall(Duration::from_millis(50)), 2..=2)
         );
+        assert_eq!(Charge::parse("shim::ready=abort@3+").unwrap().hits, 3..=u64::MAX);
+        assert_eq!(Charge::parse("shim::ready=abort").unwrap().hits, 1..=u64::MAX);
         assert!(Charge::parse("shim::nowhere=abort").is_err());
         assert!(Charge::parse("shim::ready=explode").is_err());
     }

@@ -38,7 +38,6 @@ mod difference;
 mod expand;
 mod explain;
 mod matrix;
-mod nearest;
 mod read;
 mod schedule;
 mod shipped;

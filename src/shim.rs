@@ -40,6 +40,7 @@ pub use cgroup::delegated;
 pub(crate) use cgroup::is_populated;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -48,9 +49,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use attempt::Attempt;
+use claim::Drafts;
 use journal::Journal;
 use kin::Owner;
 use link::Link;
+use mailbox::Mailbox;
 use wire::{PROTOCOL, Record};
 
 use crate::exec::{Act, Exit, Notice};
@@ -62,6 +65,9 @@ use crate::sys::poll::{self, Interest, Poller, Signals, Timer};
 use crate::sys::process::{self, BootId, Identity};
 use crate::sys::time::{Boottime, Wall};
 use crate::sys::{files, socket};
+
+/// What a shim's process is called.
+pub(crate) const NAME: &CStr = c"steadfast-shim";
 
 /// The descriptor under which a shim finds its first connection.
 pub const LINK_FD: i32 = 3;
@@ -115,6 +121,9 @@ struct Shim {
     /// Children of ours that are not first processes.
     orphans: HashMap<i32, Owner>,
     timers: BTreeSet<(Boottime, u32)>,
+    drafts: Drafts,
+    /// Mailboxes whose programs have ended.
+    mailboxes: Vec<Mailbox>,
     /// Ended and not acknowledged: where the record ends, and whose it is.
     unacknowledged: VecDeque<(u64, Start)>,
     next_key: u32,
@@ -158,7 +167,7 @@ impl Shim {
         poll::reset_signals();
         poll::ignore_broken_pipes();
         process::close_rest_on_exec(LOCK_FD + 1);
-        process::become_keeper(c"steadfast-shim")?;
+        process::become_keeper(NAME)?;
         let folder = folder.canonicalize()?;
         let id = folder.file_name().and_then(|name| name.to_str()?.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?;
         let claims = folder.parent().ok_or(io::ErrorKind::InvalidInput)?.join("claims");
@@ -169,17 +178,10 @@ impl Shim {
         if !files::lock(&lock)? {
             return Err(io::Error::other("another shim holds this folder"));
         }
-        let mut journal = Journal::create(&folder.join("journal"))?;
-        journal.append(&Record::Opened {
-            protocol: PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            boot: BootId::current()?,
-            who: Identity::of(process::own_pid()).ok_or(io::ErrorKind::NotFound)?,
-            at: Wall::now(),
-        });
-        journal.flush()?;
+        let journal = begun_journal(&folder)?;
         failpoint!("shim::opened");
         rustix::process::chdir("/")?;
+        let drafts = Drafts::of(&claims, id);
         let mut this = Self {
             folder_fd: File::open(&folder)?,
             claims,
@@ -199,6 +201,8 @@ impl Shim {
             tokens: HashMap::new(),
             orphans: HashMap::new(),
             timers: BTreeSet::new(),
+            drafts,
+            mailboxes: Vec::new(),
             unacknowledged: VecDeque::new(),
             next_key: 0,
             is_closed: false,
@@ -252,6 +256,8 @@ impl Shim {
         // Without a daemon nobody closes it, but a daemon that comes later would do nothing else.
         let is_of_no_use = self.is_closed || self.links.is_empty();
         if is_of_no_use && self.unacknowledged.is_empty() && !self.is_stopping {
+            self.mailboxes.clear();
+            self.drafts.clear();
             self.remove_folder();
             return true;
         }
@@ -306,7 +312,8 @@ impl Shim {
 
     fn arm(&mut self) -> io::Result<()> {
         let mut at = self.timers.first().map_or(Boottime::NEVER, |(at, _)| *at).min(self.journal_retry);
-        if self.links.is_empty() && self.attempts.is_empty() {
+        // With something left to write it does not end however lonely it is: then only the next try is due.
+        if self.links.is_empty() && self.attempts.is_empty() && self.journal.written() == self.journal.end() {
             at = at.min(self.lonely.after(LONELY));
         }
         self.timer.arm(at)
@@ -315,10 +322,9 @@ impl Shim {
     fn take_timers(&mut self) {
         self.timer.take();
         let now = Boottime::now();
-        while let Some((at, key)) = self.timers.first().copied()
-            && at <= now
-        {
-            self.timers.pop_first();
+        // Each once, whatever becomes due meanwhile: nobody's timer keeps the loop from serving the others.
+        let later = self.timers.split_off(&(now, OWN));
+        for (_, key) in std::mem::replace(&mut self.timers, later) {
             if let Some(attempt) = self.attempts.get_mut(&key) {
                 attempt.armed = Boottime::NEVER;
                 self.tick(key, now);
@@ -393,4 +399,18 @@ impl Shim {
             self.journal.append(&Record::Notified { start, at: Wall::now(), notice });
         }
     }
+}
+
+/// Begins the journal of a shim, whose first record says who writes it.
+fn begun_journal(folder: &Path) -> io::Result<Journal> {
+    let mut journal = Journal::create(&folder.join("journal"))?;
+    journal.append(&Record::Opened {
+        protocol: PROTOCOL,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot: BootId::current()?,
+        who: Identity::of(process::own_pid()).ok_or(io::ErrorKind::NotFound)?,
+        at: Wall::now(),
+    });
+    journal.flush()?;
+    Ok(journal)
 }

@@ -1,3 +1,5 @@
+//! The socket: who may come in, and answering them. What is answered, the routes say; there is no TCP.
+
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Where a command speaks: results to stdout, talk to stderr, colours where they are wanted.
+
 use std::io::{self, IsTerminal as _, Write};
 
 use anstream::{AutoStream, ColorChoice};

@@ -1,3 +1,6 @@
+//! `steadfast explain`: the page about a key, a code or a class. The pages themselves stand where the things are
+//! defined.
+
 mod variables;
 
 use std::fmt::Write as _;

@@ -1,3 +1,6 @@
+//! `steadfast serve`: puts a daemon together with its trace and its socket, and turns its end into an exit code.
+//! What the daemon does is in [`daemon`](crate::daemon).
+
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;

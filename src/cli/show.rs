@@ -1,3 +1,5 @@
+//! `steadfast show`: everything about one run, on one page.
+
 use std::fmt::Write as _;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! `steadfast wait`: waits for runs to be over. It asks the daemon, which answers when it is so.
+
 use std::time::Duration;
 
 use clap::Args;

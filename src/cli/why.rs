@@ -1,3 +1,6 @@
+//! `steadfast why`: every attempt with its evidence and the reason of its decision, as they were recorded. Nothing
+//! is decided anew.
+
 use std::fmt::Write as _;
 
 use clap::Args;

@@ -20,7 +20,7 @@ use crate::sys::process::BootId;
 use crate::terminal;
 
 use super::alarm::Alarm;
-use super::door::Door;
+use super::door::{Door, Held};
 use super::loading::{self, Files};
 use super::lookup::{Lookup, TermsByDigest, terms_of};
 use super::manager;
@@ -103,47 +103,24 @@ pub async fn serve(
     let armed = failpoint::arm_from_environment().map_err(std::io::Error::other);
     armed.map_err(|error| ServeError::Io("the failpoints cannot be armed", error))?;
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
-    let state = StateDir::at(&settings.state);
-    state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;
-    let clock =
-        Clock::open(state.root()).map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?;
-    let birth = store::Birth { store: random_name(), at: clock.moment() };
-    let mut store = Sqlite::open(state.root(), birth)?;
-    let mut recovered = store.recover()?;
-    terminal::settle(&mut store, &state, &mut recovered, clock.moment())?;
-    let name = store.recall("store")?.unwrap_or_default().chars().take(12).collect();
-    let terms = terms(&mut store, &recovered)?;
+    let (state, clock) = ground(&settings)?;
+    let (store, recovered, awakening) = fold(&settings, &state, &clock)?;
     let signals = Signals::listen().map_err(|error| ServeError::Io("signals cannot be heard", error))?;
     let alarm = Alarm::new().map_err(|error| ServeError::Io("no timer can be had", error))?;
 
-    let (written_to, written) = mpsc::unbounded_channel();
-    let words = written_to.clone();
-    let tell = move |report| drop(written_to.send(Penned::Store(report)));
-    let writer = Writer::start(store, Backlog::default(), tell);
-    let writer = Arc::new(writer.map_err(|error| ServeError::Io("the writer's thread cannot begin", error))?);
-    let (reports_to, reports) = mpsc::unbounded_channel();
+    let (words, written) = mpsc::unbounded_channel();
+    let writer = pen(store, words.clone())?;
+    let (_, reports) = mpsc::unbounded_channel();
     let (door, asks, held) = Door::new();
-    let site = Site {
-        folder: state.shims(),
-        program: own_program(),
-        environment: for_shims(),
-        boot: BootId::current().map_err(|error| ServeError::Io("the boot id cannot be read", error))?,
-        marks: recovered.marks.iter().copied().collect(),
-    };
+    let site = site(&state, &recovered)?;
     let next_seq = recovered.newest_seq + 1;
-    let awakening = Awakening {
-        settings: dispatch_settings(&settings, &state, name),
-        terms,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        boot: clock::boot_id(),
-        birth: Birth::New,
-    };
     let show = Show::to(observers);
     remind(&show, &awakening, &recovered);
     let (dispatcher, effects) = Dispatcher::recover(clock.now(), awakening.clone(), recovered);
     let mut turning = Loop {
         files: Files::watch(&settings.paths, settings.watch),
         epoch: writer.epoch(),
+        outgoing: Vec::new(),
         lookup: Lookup::new(Arc::clone(&writer)),
         settings,
         clock,
@@ -152,7 +129,7 @@ pub async fn serve(
         next_seq,
         hands: None,
         site,
-        reports: reports_to,
+        reports,
         alarm,
         show,
         answers: HashMap::new(),
@@ -165,7 +142,9 @@ pub async fn serve(
         terminals: HashSet::new(),
         ended: None,
         distrust: None,
+        wanted: Arc::default(),
         draining: false,
+        stopping: None,
         awakening,
     };
     turning.perform(effects);
@@ -175,14 +154,62 @@ pub async fn serve(
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
     manager::ready(&turning.in_a_line());
-    let mut ears = Ears { asks, reports, written, signals };
+    let ears = Ears { asks, written, signals };
+    Ok(to_the_end(turning, ears, held).await?)
+}
+
+/// Makes the state folder, and opens its clock.
+fn ground(settings: &Settings) -> Result<(StateDir, Clock), ServeError> {
+    let state = StateDir::at(&settings.state);
+    state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;
+    let clock = Clock::open(state.root());
+    Ok((state, clock.map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?))
+}
+
+/// Begins the writer's thread, and says whom it tells.
+fn pen(store: Sqlite, words: mpsc::UnboundedSender<Penned>) -> Result<Arc<Writer<Sqlite>>, ServeError> {
+    let tell = move |report| drop(words.send(Penned::Store(report)));
+    let writer = Writer::start(store, Backlog::default(), tell);
+    Ok(Arc::new(writer.map_err(|error| ServeError::Io("the writer's thread cannot begin", error))?))
+}
+
+/// Turns until there is nothing left to do, and takes leave of everybody.
+async fn to_the_end(mut turning: Loop, mut ears: Ears, held: Held) -> Result<Served, StoreError> {
     let why = turning.turn(&mut ears).await;
     turning.leave().await;
     held.see_off(ears.asks).await;
-    let why = why?;
-    Ok(match why {
+    Ok(match why? {
         dispatch::Exit::Stopped => Served::Stopped,
         dispatch::Exit::Idle(tally) => Served::Idle(tally),
+    })
+}
+
+/// Opens the store and reads from it what a dispatcher must know to begin.
+fn fold(settings: &Settings, state: &StateDir, clock: &Clock) -> Result<(Sqlite, Recovered, Awakening), ServeError> {
+    let birth = store::Birth { store: random_name(), at: clock.moment() };
+    let mut store = Sqlite::open(state.root(), birth)?;
+    let mut recovered = store.recover()?;
+    terminal::settle(&mut store, state, &mut recovered, clock.moment())?;
+    let name = store.recall("store")?.unwrap_or_default().chars().take(12).collect();
+    let terms = terms(&mut store, &recovered)?;
+    let awakening = Awakening {
+        settings: dispatch_settings(settings, state, name),
+        terms,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot: clock::boot_id(),
+        birth: Birth::New,
+    };
+    Ok((store, recovered, awakening))
+}
+
+/// Says where shims are found and begun.
+fn site(state: &StateDir, recovered: &Recovered) -> Result<Site, ServeError> {
+    Ok(Site {
+        folder: state.shims(),
+        program: own_program(),
+        environment: for_shims(),
+        boot: BootId::current().map_err(|error| ServeError::Io("the boot id cannot be read", error))?,
+        marks: recovered.marks.iter().copied().collect(),
     })
 }
 

@@ -1,8 +1,11 @@
 //! Degraded: the store cannot be written, so nothing is decided; shims run on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dispatch::{Awakening, Birth, Dispatcher, Input, Refusal};
+use crate::dispatch::{Awakening, Birth, Dispatcher, Exit, Input, Refusal};
+use crate::job::Config;
+use crate::launch::Rung;
 use crate::store::{Recovered, StoreError};
 
 use super::awake::remind;
@@ -25,25 +28,23 @@ impl Degraded {
 }
 
 impl Loop {
-    /// Refuses what people ask for, and drops what the hands tell: they will be asked again.
+    /// Refuses what people ask for, and drops what the hands tell: they will be asked again. What was asked of the daemon itself
+    /// is kept for the next dispatcher.
     pub(super) fn refuse_while_degraded(&mut self, input: &Input) {
-        let request = match input {
-            Input::Start { request, .. } | Input::Cancel { request, .. } | Input::Hold { request, .. } => request,
-            Input::Loaded(_)
-            | Input::Tick
-            | Input::Started { .. }
-            | Input::Told { .. }
-            | Input::Ended(_)
-            | Input::Voided { .. }
-            | Input::Durable(_)
-            | Input::Refilled { .. }
-            | Input::Drain(_)
-            | Input::Stop { .. } => return,
-        };
+        let Some(request) = input.request() else { return };
         let why = self.degraded.as_ref().map(|degraded| degraded.why.clone()).unwrap_or_default();
-        if let Some(reply) = self.answers.remove(request) {
+        if let Some(reply) = self.answers.remove(&request) {
             drop(reply.send(Err(Refusal::Conflict(format!("the daemon cannot write its journal: {why}")))));
         }
+    }
+
+    /// Ends a degraded daemon. It cannot write that it stops, so its successor treats this as a crash; jobs that are to be taken
+    /// along are ended by their shims, which write down that it was our doing.
+    pub(super) fn stop_degraded(&mut self) {
+        if let (Some(true), Some(hands)) = (self.stopping, &self.hands) {
+            hands.stop_all(Rung::Ask);
+        }
+        self.ended = Some(Exit::Stopped);
     }
 
     /// Tries to write again.
@@ -67,6 +68,8 @@ impl Loop {
     fn go_on(&mut self, awakening: Awakening, recovered: Recovered) {
         tracing::info!(target: "steadfast::daemon", "the journal can be written again");
         self.degraded = None;
+        // The next dispatcher counts its batches from one: it must not hear of those of the last.
+        self.next.clear();
         manager::status(&self.in_a_line());
         self.epoch = self.writer.reset();
         self.next_seq = recovered.newest_seq + 1;
@@ -75,10 +78,12 @@ impl Loop {
             drop(reply.send(Err(Refusal::Conflict(why))));
         }
         remind(&self.show, &awakening, &recovered);
-        let config = self.dispatcher.config().clone();
+        let difference = Config::difference(self.dispatcher.config(), &self.wanted).to_string();
         let (dispatcher, effects) = Dispatcher::recover(self.clock.now(), awakening, recovered);
         self.dispatcher = dispatcher;
         self.perform(effects);
-        self.load(config, "none: the journal could not be written for a while".to_owned());
+        // Before the configuration, with which things begin.
+        self.hear(Input::Drain(self.draining));
+        self.load(Arc::clone(&self.wanted), format!("{difference}; the journal could not be written for a while"));
     }
 }

@@ -23,7 +23,9 @@ pub(super) fn gather(exit: &Exit, mark: Mark, argv0: &str, watch: &Watch, classe
             let limit = watch.limit.unwrap_or_default();
             evidence.push(Fact::Act(Act::AttemptTimeout { limit }));
         }
-        Some(exec::Act::Stopped | exec::Act::SystemStop) => evidence.push(Fact::Act(Act::Stopped)),
+        Some(exec::Act::Stopped) => evidence.push(Fact::Act(Act::Stopped)),
+        // Whoever ended the shim ends the machine or the service; the attempt goes on later.
+        Some(exec::Act::SystemStop) => evidence.push(Fact::Host(HostEvent::Preempted)),
         None => {}
     }
     if exit.oom_kills.is_some_and(|kills| kills > 0) {

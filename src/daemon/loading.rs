@@ -106,7 +106,7 @@ impl Loop {
     fn take_up(&mut self, read: Result<Config, String>) -> Result<String, String> {
         match read {
             Ok(config) => {
-                let difference = Config::difference(self.dispatcher.config(), &config).to_string();
+                let difference = Config::difference(&self.wanted, &config).to_string();
                 self.files.refused = None;
                 self.show.loaded(true);
                 self.load(Arc::new(config), difference.clone());
@@ -120,8 +120,12 @@ impl Loop {
         }
     }
 
-    /// Hands a configuration to the dispatcher.
+    /// Hands a configuration to the dispatcher; a degraded daemon keeps it for the next one.
     pub(super) fn load(&mut self, config: Arc<Config>, difference: String) {
+        self.wanted = Arc::clone(&config);
+        if self.degraded.is_some() {
+            return;
+        }
         self.files.jobs = config.jobs.len();
         for job in config.jobs.values() {
             self.show.define(job.digest, &job.definition.policy);

@@ -1,10 +1,10 @@
 //! Effects, carried out to the letter.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use steadfast_retry::{Moment, Policy};
+use tokio::sync::mpsc;
 
 use crate::dispatch::{BatchId, Effect, Input};
 use crate::exec::{Fate, Hands, Notice, Report};
@@ -21,32 +21,26 @@ use super::gather::gather;
 use super::manager;
 use super::turn::Loop;
 
-/// Entries that are on their way to the disk, and who is shown them when they are there.
+/// Whoever is shown the entries that are on the disk.
 pub(super) struct Show {
-    waiting: VecDeque<(BatchId, Moment, Vec<Arc<Entry>>)>,
     observers: Vec<Arc<dyn Observer>>,
 }
 
 impl Show {
     pub(super) fn to(observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self { waiting: VecDeque::new(), observers }
+        Self { observers }
     }
 
-    fn when_durable(&mut self, id: BatchId, now: Moment, entries: Vec<Arc<Entry>>) {
-        self.waiting.push_back((id, now, entries));
-    }
-
-    /// Shows everything up to a batch, counting the journal's numbers on, and returns the marks that it settles, with their runs.
-    fn now(&mut self, id: BatchId, now: Moment, seq: &mut u64) -> Vec<(Mark, RunId)> {
+    /// Shows entries that are durable now, counting the journal's numbers on, and returns the marks that they settle, with their runs.
+    fn now(&self, entries: Vec<Entry>, now: Moment, seq: &mut u64) -> Vec<(Mark, RunId)> {
+        if let Some(newest) = entries.last() {
+            self.observers.iter().for_each(|observer| observer.wrote(now.since(newest.at)));
+        }
         let mut settled = Vec::new();
-        while self.waiting.front().is_some_and(|(waiting, ..)| *waiting <= id) {
-            let (_, handed_in, entries) = self.waiting.pop_front().expect("the front was just seen");
-            self.observers.iter().for_each(|observer| observer.wrote(now.since(handed_in)));
-            for entry in &entries {
-                self.observers.iter().for_each(|observer| observer.seen(*seq, entry));
-                *seq += 1;
-                settled.extend(entry.mark().zip(entry.run()));
-            }
+        for entry in entries.into_iter().map(Arc::new) {
+            self.observers.iter().for_each(|observer| observer.seen(*seq, &entry));
+            *seq += 1;
+            settled.extend(entry.mark().zip(entry.run()));
         }
         settled
     }
@@ -82,11 +76,6 @@ impl Show {
             }
         });
     }
-
-    /// Forgets what never became durable.
-    pub(super) fn forget(&mut self) {
-        self.waiting.clear();
-    }
 }
 
 impl Loop {
@@ -94,10 +83,7 @@ impl Loop {
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Append { id, batch } => {
-                failpoint!("daemon::append::before");
-                self.show.when_durable(id, self.clock.moment(), batch.entries.iter().cloned().map(Arc::new).collect());
-                self.writer.submit(self.epoch, id.0, batch);
-                failpoint!("daemon::append::after");
+                self.outgoing.push((id.0, batch));
             }
             Effect::Launch(launch) => {
                 failpoint!("daemon::launch::before");
@@ -137,11 +123,17 @@ impl Loop {
     /// Opens the hands, and hears from them what became of every start that was announced.
     fn adopt(&mut self, expected: Vec<Expected>) {
         failpoint!("daemon::adopt::before");
+        // Whatever is in flight is expected; what was known of other starts is of an earlier life.
+        self.watched.clear();
+        self.ends.clear();
         for expected in &expected {
             self.watched.insert(expected.start.token, (String::new(), expected.watch.clone()));
         }
         self.hands = None;
-        match Hands::open(self.site.clone(), expected, self.reports.clone()) {
+        self.ends.clear();
+        let (tell, reports) = mpsc::unbounded_channel();
+        self.reports = reports;
+        match Hands::open(self.site.clone(), expected, tell) {
             Ok((hands, fates)) => {
                 self.hands = Some(hands);
                 for (start, fate) in fates {
@@ -208,10 +200,10 @@ impl Loop {
     pub(super) fn written(&mut self, word: store::Report) {
         match word {
             store::Report::Durable { epoch, .. } if epoch != self.epoch => {}
-            store::Report::Durable { through, .. } => {
+            store::Report::Durable { through, entries, .. } => {
                 failpoint!("daemon::durable::before");
                 let id = BatchId(through);
-                for (mark, run) in self.show.now(id, self.clock.moment(), &mut self.next_seq) {
+                for (mark, run) in self.show.now(entries, self.clock.moment(), &mut self.next_seq) {
                     if let (Some(hands), Some(start)) = (&self.hands, self.ends.remove(&(mark, run))) {
                         hands.acknowledge(&start, mark);
                     }
@@ -232,10 +224,13 @@ impl Loop {
     pub(super) fn degrade(&mut self, why: String) {
         if self.degraded.is_none() {
             tracing::error!(target: "steadfast::daemon", "nothing new begins: {why}");
+            self.outgoing.clear();
             manager::status(&format!("degraded, nothing new begins: {}", why.lines().next().unwrap_or_default()));
-            self.show.forget();
             self.degraded = Some(Degraded::because(why));
             self.alarm.set(&self.clock, Some(self.clock.moment() + Degraded::PAUSE));
+            if self.stopping.is_some() {
+                self.stop_degraded();
+            }
         }
     }
 }

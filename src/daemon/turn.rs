@@ -11,9 +11,10 @@ use crate::dispatch::{Answer, Awakening, Dispatcher, Effect, Exit, Input, Order,
 use crate::exec::{Hands, Report};
 use crate::failpoint;
 use crate::ids::{RunId, Token};
+use crate::job::Config;
 use crate::journal::{Mark, Opening, Trigger};
 use crate::launch::{Start, Watch};
-use crate::store::{Epoch, Sqlite, StoreError, Writer};
+use crate::store::{Batch, Epoch, Sqlite, StoreError, Writer};
 
 use super::Settings;
 use super::alarm::Alarm;
@@ -32,12 +33,15 @@ pub(super) struct Loop {
     pub(super) dispatcher: Dispatcher,
     pub(super) writer: Arc<Writer<Sqlite>>,
     pub(super) epoch: Epoch,
+    /// What was decided in this turn and is not yet with the writer.
+    pub(super) outgoing: Vec<(u64, Batch)>,
     /// The number that the journal's next entry gets.
     pub(super) next_seq: u64,
     pub(super) lookup: Lookup,
     pub(super) hands: Option<Hands>,
     pub(super) site: crate::exec::Site,
-    pub(super) reports: mpsc::UnboundedSender<Report>,
+    /// What the present hands tell. Hands that were let go of may still speak, and are not heard.
+    pub(super) reports: mpsc::UnboundedReceiver<Report>,
     pub(super) alarm: Alarm,
     pub(super) files: Files,
     pub(super) show: Show,
@@ -57,7 +61,12 @@ pub(super) struct Loop {
     pub(super) ended: Option<Exit>,
     /// The disk could not make a write durable: nothing that this process writes from now on can be relied on.
     pub(super) distrust: Option<StoreError>,
+    /// The configuration that was read last, whether or not a dispatcher could take it up.
+    pub(super) wanted: Arc<Config>,
+    /// Whether nothing may begin: somebody asked for that, and every dispatcher must know it.
     pub(super) draining: bool,
+    /// Whether the daemon was asked to stop, and to take its jobs along.
+    pub(super) stopping: Option<bool>,
     /// What the dispatcher was told at its birth, for the next one.
     pub(super) awakening: Awakening,
 }
@@ -65,9 +74,13 @@ pub(super) struct Loop {
 /// What the loop hears.
 pub(super) struct Ears {
     pub(super) asks: mpsc::UnboundedReceiver<Ask>,
-    pub(super) reports: mpsc::UnboundedReceiver<Report>,
     pub(super) written: mpsc::UnboundedReceiver<Penned>,
     pub(super) signals: super::awake::Signals,
+}
+
+/// Takes some of what the hands tell. Once the hands are gone there is nothing to wait for, and never again.
+async fn heard(reports: &mut mpsc::UnboundedReceiver<Report>, taken: &mut Vec<Report>) -> Option<()> {
+    (reports.recv_many(taken, AT_ONCE).await > 0).then_some(())
 }
 
 /// How many inputs of one kind are taken before the others have their turn.
@@ -98,7 +111,7 @@ impl Loop {
                         }
                     }
                 }
-                _ = ears.reports.recv_many(&mut reports, AT_ONCE) => {
+                Some(()) = heard(&mut self.reports, &mut reports) => {
                     for report in reports.drain(..) {
                         self.report(report);
                     }
@@ -135,11 +148,36 @@ impl Loop {
             let effects = self.dispatcher.handle(self.clock.now(), input);
             self.perform(effects);
         }
+        self.hand_in();
     }
 
+    /// Hands everything to the writer that was decided in this turn, so that it shares a commit.
+    pub(super) fn hand_in(&mut self) {
+        if self.outgoing.is_empty() {
+            return;
+        }
+        failpoint!("daemon::append::before");
+        self.writer.submit(self.epoch, self.outgoing.drain(..));
+        failpoint!("daemon::append::after");
+    }
+
+    /// Carries effects out, until one finds that the store or the hands fail. What was behind it is not lost but void: whatever is
+    /// durable is decided anew by the next dispatcher, and a timer that is set here would silence the one for the next try to write.
     pub(super) fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            self.carry_out(effect);
+            match effect {
+                Effect::Answer { .. } | Effect::Exit(_) => self.carry_out(effect),
+                Effect::Append { .. }
+                | Effect::Launch(_)
+                | Effect::Cut { .. }
+                | Effect::Adopt(_)
+                | Effect::Wake(_)
+                | Effect::Refill { .. } => {
+                    if self.degraded.is_none() {
+                        self.carry_out(effect);
+                    }
+                }
+            }
         }
     }
 
@@ -161,11 +199,12 @@ impl Loop {
         }
     }
 
-    /// Begins to stop. A degraded daemon cannot write that it stops; its successor treats it as a crash.
+    /// Begins to stop.
     pub(super) fn stop(&mut self, take_jobs: bool) {
         manager::stopping();
+        self.stopping = Some(take_jobs || self.stopping == Some(true));
         if self.degraded.is_some() {
-            self.ended = Some(Exit::Stopped);
+            self.stop_degraded();
         } else {
             self.hear(Input::Stop { take_jobs });
         }
@@ -274,7 +313,7 @@ impl Loop {
             census: self.dispatcher.census(),
             degraded: self.degraded.as_ref().map(|degraded| degraded.why.clone()),
             draining: self.draining,
-            config: self.dispatcher.config().clone(),
+            config: Arc::clone(&self.wanted),
             refused: self.files.refused(),
         }
     }

@@ -2,7 +2,7 @@
 
 use steadfast_retry::{Decision, Event, Failure, Outcome};
 
-use crate::evidence::{Conclusion, Fact, Intent, Verdict, classify};
+use crate::evidence::{Act, Conclusion, Evidence, Fact, Intent, Verdict, classify};
 use crate::ids::{Piece, RunId, SpanId, Token};
 use crate::journal::{End, Happened, Start, Step, Told};
 
@@ -135,24 +135,31 @@ impl Dispatcher {
     }
 }
 
+/// Says whether a daemon that stopped ended the process: this one, or one before it that did not live to see it. A run that
+/// somebody wants to end has that in its journal.
+pub(super) fn was_taken_along(live: &Live, evidence: &Evidence) -> bool {
+    let by_us = evidence.facts.contains(&Fact::Act(Act::Stopped));
+    live.process.is_some_and(|process| process.taken_along) || (by_us && !live.state.is_cut())
+}
+
 /// Weighs the evidence and makes the engine's event of it.
 fn judge(live: &Live, ended: Ended, hour: &mut Hour) -> (Event, Box<End>) {
     let mut evidence = ended.evidence;
-    if live.process.is_some_and(|process| process.taken_along) {
+    let taken_along = was_taken_along(live, &evidence);
+    if taken_along {
         evidence.facts.insert(0, Fact::Intent(Intent::Drain));
     } else if live.state.is_cut() {
         evidence.facts.insert(0, Fact::Intent(Intent::Cancel));
     }
     let verdict = classify(&live.terms.classes, &evidence, live.terms.definition.success());
-    let outcome = outcome_of(&verdict, live);
+    let outcome = outcome_of(&verdict, taken_along);
     let progress = ended.progress.max(live.checkpoint);
     let event = Event::Ended { at: hour.at, outcome, progress, dice: hour.chance.dice() };
     (event, Box::new(End { evidence, verdict, usage: ended.usage, mark: ended.mark }))
 }
 
 /// Carries a verdict over to the engine. An attempt that the daemon took along is lost, not cancelled: it goes on later.
-fn outcome_of(verdict: &Verdict, live: &Live) -> Outcome {
-    let taken_along = live.process.is_some_and(|process| process.taken_along);
+fn outcome_of(verdict: &Verdict, taken_along: bool) -> Outcome {
     match verdict.conclusion {
         Conclusion::Succeeded => Outcome::Succeeded,
         Conclusion::Interrupted => Outcome::Interrupted,

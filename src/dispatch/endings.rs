@@ -6,6 +6,7 @@ use crate::evidence::{Conclusion, ExitCodes, classify};
 use crate::ids::{Piece, RunId, SpanId, Token};
 use crate::journal::{Entry, FinalizerResult, Happened, JobHappened};
 
+use super::attempts::was_taken_along;
 use super::effect::Effect;
 use super::input::Ended;
 use super::live::Process;
@@ -51,7 +52,7 @@ impl Dispatcher {
         let result = match verdict.conclusion {
             Conclusion::Succeeded => FinalizerResult::Done,
             // The daemon took it along; it is tried again without a charge.
-            _ if live.process.is_some_and(|process| process.taken_along) => FinalizerResult::Lost,
+            _ if was_taken_along(live, &ended.evidence) => FinalizerResult::Lost,
             Conclusion::Failed | Conclusion::Cancelled => FinalizerResult::Failed,
             Conclusion::Interrupted => FinalizerResult::Lost,
         };

@@ -66,8 +66,8 @@ impl Dispatcher {
             self.outbox.write(Entry::of_job(hour.at, job, JobHappened::Evaluated { until, missed: 0 }));
         }
         self.config = config;
-        if self.phase == Phase::Starting {
-            self.phase = Phase::Open;
+        if let Phase::Starting { drain } = self.phase {
+            self.phase = if drain { Phase::Draining } else { Phase::Open };
         }
         self.open_pending(hour, pending);
         self.schedules_due(hour);

@@ -92,7 +92,7 @@ impl Dispatcher {
         let asks = live.is_some_and(super::Live::wants_attempt);
         Outlook {
             mood: match self.phase {
-                Phase::Starting => Mood::Starting,
+                Phase::Starting { .. } => Mood::Starting,
                 Phase::Open => Mood::Open,
                 Phase::Draining => Mood::Draining,
                 Phase::Stopping | Phase::Gone => Mood::Stopping,

@@ -53,8 +53,8 @@ pub struct Awakening {
 impl Dispatcher {
     /// Makes a dispatcher of what is durable, and says what is to be done first.
     ///
-    /// Nothing begins before the first configuration is loaded, which must be the first input: what an ending sets off, the
-    /// configuration says.
+    /// Nothing begins before the first configuration is loaded, which must be the first input, or the second where the first says
+    /// that it is to drain: what an ending sets off, the configuration says.
     #[must_use]
     pub fn recover(now: Now, awakening: Awakening, recovered: Recovered) -> (Self, Vec<Effect>) {
         let Awakening { settings, terms, version, boot, birth } = awakening;
@@ -75,7 +75,7 @@ impl Dispatcher {
             timers: Timers::default(),
             wake: None,
             outbox: Outbox::default(),
-            phase: Phase::Starting,
+            phase: Phase::Starting { drain: false },
         };
         let clean = recovered.clean;
         let new_process = birth == Birth::New;

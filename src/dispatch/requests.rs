@@ -167,6 +167,7 @@ impl Dispatcher {
         self.phase = match (self.phase, drain) {
             (Phase::Open, true) => Phase::Draining,
             (Phase::Draining, false) => Phase::Open,
+            (Phase::Starting { .. }, drain) => Phase::Starting { drain },
             (phase, _) => phase,
         };
     }

@@ -1,3 +1,5 @@
+//! What was seen of an attempt, fact by fact, and how much each kind of fact weighs. Who sees it is not known here.
+
 use std::fmt;
 use std::time::Duration;
 

@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) dead: HashMap<ShimId, Dead>,
     /// Shims of an earlier daemon that lived when this one came, and how far their journals were read.
     pub(super) elders: HashMap<ShimId, u64>,
+    /// Starts with a claim that does not say whose; one of the elders may hold them.
+    pub(super) unnamed: Vec<Start>,
     /// Starts that were voided, for an elder might still come second.
     pub(super) voids: Vec<Start>,
 }
@@ -62,6 +64,8 @@ pub(super) struct Held {
     pub(super) heard: u64,
     /// How far it has been acknowledged.
     pub(super) acknowledged: u64,
+    /// How often it has hung up since it last said something.
+    pub(super) hung_up: u32,
 }
 
 /// A start that has not ended.
@@ -75,6 +79,8 @@ pub(super) struct Known {
     pub(super) began: Option<Wall>,
     pub(super) up: Option<Boottime>,
     pub(super) cgroup: Option<PathBuf>,
+    /// How often somebody was to watch it, or the witnesses were heard, without success.
+    pub(super) tries: u32,
 }
 
 impl State {
@@ -86,7 +92,7 @@ impl State {
 
 impl Known {
     pub(super) fn new(start: Start, shim: ShimId, watch: Watch, output: Output) -> Self {
-        Self { start, shim, watch, output, who: None, began: None, up: None, cgroup: None }
+        Self { start, shim, watch, output, who: None, began: None, up: None, cgroup: None, tries: 0 }
     }
 
     /// Takes in what a record says of who runs. Returns whether it said that somebody holds this start.
@@ -95,12 +101,14 @@ impl Known {
             Record::Started { who, at, up, cgroup, .. } => {
                 (self.who, self.began, self.up) = (Some(*who), Some(*at), Some(*up));
                 self.cgroup.clone_from(cgroup);
+                self.tries = 0;
                 true
             }
             Record::Adopted { leader, up, cgroup, .. } => {
                 self.who = self.who.or(*leader);
                 self.up = self.up.or(*up);
                 self.cgroup = self.cgroup.take().or_else(|| cgroup.clone());
+                self.tries = 0;
                 true
             }
             Record::Opened { .. }

@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::books::Shared;
+use super::books::{NOBODY, Shared};
 use super::hands::Hands;
 use super::{lost, report};
 use crate::ids::ShimId;
@@ -87,15 +87,18 @@ impl Shared {
         let mark = Mark { shim, offset: end };
         let mut state = self.state();
         if let Some(held) = state.shims.get_mut(&shim) {
-            held.heard = end;
+            (held.heard, held.hung_up) = (end, 0);
         }
         let Some(record) = record else { return };
         match &record {
             Record::Ended(exit) => drop(state.starts.remove(&exit.start.token)),
             Record::Voided { start } => drop(state.starts.remove(&start.token)),
             Record::Started { start, .. } | Record::Adopted { start, .. } => {
-                if let Some(known) = state.starts.get_mut(&start.token) {
-                    known.learn(&record);
+                if let Some(known) = state.starts.get_mut(&start.token)
+                    && known.learn(&record)
+                    && known.shim == NOBODY
+                {
+                    known.shim = shim;
                 }
             }
             Record::Opened { .. } | Record::Notified { .. } | Record::LeaderEnded { .. } | Record::Clinging { .. } => {}

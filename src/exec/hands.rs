@@ -171,9 +171,9 @@ impl Hands {
         let who = Some(born.who);
         let orders = connection::begin(self, shim, born.stream, 0, born.handle)?;
         let since = Boottime::now();
-        state
-            .shims
-            .insert(shim, Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0, acknowledged: 0 });
+        let held =
+            Held { orders, kind, who, launched: 0, since, is_closed: false, heard: 0, acknowledged: 0, hung_up: 0 };
+        state.shims.insert(shim, held);
         Ok(shim)
     }
 
@@ -182,6 +182,16 @@ impl Hands {
         let state = self.0.state();
         if let Some(held) = state.starts.get(&start.token).and_then(|known| state.shims.get(&known.shim)) {
             held.order(&Order::Stop { start: *start, from });
+        }
+    }
+
+    /// Ends every program that is held.
+    pub fn stop_all(&self, from: Rung) {
+        let state = self.0.state();
+        for known in state.starts.values() {
+            if let Some(held) = state.shims.get(&known.shim) {
+                held.order(&Order::Stop { start: known.start, from });
+            }
         }
     }
 

@@ -1,11 +1,14 @@
 //! What becomes of a shim's starts when the shim is gone.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
-use super::books::{Dead, Known, State};
+use super::books::{Dead, Known, NOBODY, State};
 use super::exit::REBOOTED;
 use super::hands::Hands;
 use super::report::{Fate, Report};
@@ -22,13 +25,10 @@ use crate::sys::{files, proc, socket};
 /// Sees to what a shim held whose connection has ended, or whose lock was found free.
 pub(super) fn lost(hands: &Hands, shim: ShimId) {
     let home = hands.0.home(shim);
-    let heard = {
-        let state = hands.0.state();
-        state.shims.get(&shim).map(|held| held.heard).or_else(|| state.elders.get(&shim).copied())
-    };
-    let Some(heard) = heard else { return };
-    if files::is_locked(&home.join("lock")).unwrap_or(false) {
-        return reconnect(hands, shim, heard);
+    let Some(heard) = heard_of(hands, shim) else { return };
+    // Whoever cannot see the lock does not know that the shim is dead.
+    if files::is_locked(&home.join("lock")).unwrap_or(true) {
+        return hung_up(hands, shim);
     }
     let remains = journal::remains(&home.join("journal")).unwrap_or_default();
     let dead = Dead::new(&remains, hands.0.committed(shim));
@@ -44,7 +44,9 @@ pub(super) fn lost(hands: &Hands, shim: ShimId) {
     if home.exists() {
         state.dead.insert(shim, Dead { acknowledged: acknowledged.max(dead.acknowledged), ..dead });
     }
-    let orphaned: Vec<Known> = state.starts.values().filter(|known| known.shim == shim).cloned().collect();
+    let unnamed = if state.elders.is_empty() { std::mem::take(&mut state.unnamed) } else { Vec::new() };
+    let is_orphaned = |known: &&Known| known.shim == shim || (known.shim == NOBODY && unnamed.contains(&known.start));
+    let orphaned: Vec<Known> = state.starts.values().filter(is_orphaned).cloned().collect();
     let fates: Vec<_> = orphaned.iter().map(|known| (known.start, fate(hands, &mut state, known))).collect();
     let complaints = nursery::complaints(&home);
     hands.0.forget_voids(&mut state);
@@ -59,8 +61,27 @@ pub(super) fn lost(hands: &Hands, shim: ShimId) {
     }
 }
 
-/// Goes on with a shim that lives and has only hung up: a frame was damaged, or it could not read its journal.
-fn reconnect(hands: &Hands, shim: ShimId, heard: u64) {
+/// Returns how far a shim's journal was heard; `None` for one that is gone.
+fn heard_of(hands: &Hands, shim: ShimId) -> Option<u64> {
+    let state = hands.0.state();
+    state.shims.get(&shim).map(|held| held.heard).or_else(|| state.elders.get(&shim).copied())
+}
+
+/// Goes on with a shim that lives and has only hung up: a frame was damaged, or it could not read its journal. One that does so
+/// again and again is left alone for a while.
+fn hung_up(hands: &Hands, shim: ShimId) {
+    let tries = hands.0.state().shims.get_mut(&shim).map_or(0, |held| {
+        held.hung_up += 1;
+        held.hung_up - 1
+    });
+    match tries {
+        0 => reconnect(hands, shim),
+        _ => later(hands, tries, move |hands| reconnect(hands, shim)),
+    }
+}
+
+fn reconnect(hands: &Hands, shim: ShimId) {
+    let Some(heard) = heard_of(hands, shim) else { return };
     let stream = socket::connect(&hands.0.home(shim).join("socket"));
     let mut state = hands.0.state();
     match stream.and_then(|stream| connection::begin(hands, shim, stream, heard, None)) {
@@ -81,15 +102,24 @@ fn fate(hands: &Hands, state: &mut State, known: &Known) -> Fate {
             state.starts.remove(&known.start.token);
             Fate::NeverStarted
         }
+        // On a full disk the word cannot be said; but who is dead and has not claimed needs none.
+        Err(_) if matches!(hands.0.claim(&known.start).try_exists(), Ok(false)) => {
+            state.starts.remove(&known.start.token);
+            Fate::NeverStarted
+        }
         Ok(Holder::Shim(_) | Holder::Unnamed) | Err(_) => resolve(hands, state, known, true),
     }
 }
 
 /// Hears the witnesses about a start whose shim is dead and that has a claim but no end.
+///
+/// What lives is given to another shim. Where that dies before it has said that it watches, as on a full disk, the next one comes
+/// after a pause that grows: else shims would be born and die as long as the program lives.
 pub(super) fn resolve(hands: &Hands, state: &mut State, known: &Known, is_of_this_boot: bool) -> Fate {
-    if !is_of_this_boot {
-        return interrupted(state, known, REBOOTED);
-    }
+    if is_of_this_boot { hear(hands, state, known, false) } else { interrupted(state, known, REBOOTED) }
+}
+
+fn hear(hands: &Hands, state: &mut State, known: &Known, is_rested: bool) -> Fate {
     let testimony = witness::hear(&known.start, known.who, &hands.0.claim(&known.start), known.cgroup.as_deref());
     if testimony.is_dead() {
         return interrupted(state, known, "its shim died, and nothing of it was left");
@@ -100,22 +130,31 @@ pub(super) fn resolve(hands: &Hands, state: &mut State, known: &Known, is_of_thi
         Some(who) => Some(who).filter(|who| who.is_alive()),
         None => testimony.living.iter().map(|survivor| survivor.who).find(leads),
     };
-    let adopter = Some(()).filter(|()| !testimony.living.is_empty()).map(|()| hands.new_shim(state, ShimKind::Own));
-    if let Some(Ok(adopter)) = adopter {
+    let may_adopt = is_rested || known.tries == 0;
+    let known = &Known { tries: known.tries + 1, ..known.clone() };
+    if !testimony.living.is_empty()
+        && may_adopt
+        && let Ok(adopter) = hands.new_shim(state, ShimKind::Own)
+    {
         let others = testimony.living.iter().map(|survivor| survivor.who).filter(|who| Some(*who) != leader);
         hands.adopt(state, known, leader, others.collect(), adopter);
         return Fate::Running { who: leader };
     }
     state.starts.insert(known.start.token, known.clone());
-    let (start, claim) = (known.start, hands.0.claim(&known.start));
-    wait_for_lock(hands, claim, move |hands| {
+    let start = known.start;
+    let again = move |hands: &Hands| {
         let mut state = hands.0.state();
         let Some(known) = state.starts.get(&start.token).cloned() else { return };
-        let fate = resolve(hands, &mut state, &known, true);
+        let fate = hear(hands, &mut state, &known, true);
         drop(state);
         tell(hands, start, fate);
-    });
-    Fate::Unclear { testimony }
+    };
+    if testimony.living.is_empty() && testimony.locked {
+        wait_for_lock(hands, hands.0.claim(&start), again);
+        return Fate::Unclear { testimony };
+    }
+    later(hands, known.tries, again);
+    if testimony.living.is_empty() { Fate::Unclear { testimony } } else { Fate::Running { who: leader } }
 }
 
 fn interrupted(state: &mut State, known: &Known, why: &str) -> Fate {
@@ -135,18 +174,53 @@ pub(super) fn wait_for_shim(hands: &Hands, shim: ShimId) {
     wait_for_lock(hands, lock, move |hands| lost(hands, shim));
 }
 
-/// Waits, in a thread of its own, until nobody holds a lock. One that cannot be opened is held by nobody.
+/// Does something after a pause that grows with the tries before: a tenth of a second first, ten in the end.
+fn later(hands: &Hands, tries: u32, then: impl FnOnce(&Hands) + Send + 'static) {
+    let pause = Duration::from_millis((100_u64 << tries.saturating_sub(1).min(7)).min(10_000));
+    let shared = Arc::downgrade(&hands.0);
+    hands.0.runtime.spawn(async move {
+        // Nobody rings when a disk has room again, or a shim can read its journal.
+        let _ = tokio::time::timeout(pause, std::future::pending::<()>()).await;
+        let _ = tokio::task::spawn_blocking(move || shared.upgrade().map(|shared| then(&Hands(shared)))).await;
+    });
+}
+
+/// Waits, in a thread of its own, until nobody holds a lock. One that is not there is held by nobody.
 fn wait_for_lock(hands: &Hands, path: PathBuf, then: impl FnOnce(&Hands) + Send + 'static) {
     // A weak share: hands that are dropped meanwhile have nothing to be told.
-    let shared = std::sync::Arc::downgrade(&hands.0);
-    std::thread::spawn(move || {
-        if let Ok(file) = File::open(path) {
-            let _ = flock(&file, FlockOperation::LockExclusive);
+    let shared = Arc::downgrade(&hands.0);
+    let wait = move || {
+        while !has_waited(&path) && shared.strong_count() > 0 {
+            pause();
         }
         if let Some(shared) = shared.upgrade() {
             then(&Hands(shared));
         }
-    });
+    };
+    // Without a thread nothing waits; the next daemon, or this one when it opens its hands again, asks once more.
+    if let Err(error) = std::thread::Builder::new().name("lock-waiter".to_owned()).spawn(wait) {
+        tracing::error!(target: "steadfast::daemon", %error, "nobody waits for the end of a shim or its program");
+    }
+}
+
+/// Waits for a lock; says whether it is known to be free, or cannot be waited for.
+fn has_waited(path: &Path) -> bool {
+    match File::open(path) {
+        Ok(file) => {
+            while flock(&file, FlockOperation::LockExclusive) == Err(Errno::INTR) {}
+            true
+        }
+        // Too many open files, for one: it may be held all the same.
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// How long lies between two looks at a lock that cannot be waited for.
+const PAUSE: Duration = Duration::from_millis(500);
+
+#[expect(clippy::disallowed_methods, reason = "the lock cannot be opened, so only the clock is left")]
+fn pause() {
+    std::thread::sleep(PAUSE);
 }
 
 fn tell(hands: &Hands, start: Start, fate: Fate) {

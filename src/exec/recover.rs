@@ -120,6 +120,7 @@ fn receive(hands: &Hands, state: &mut State, found: &Found) {
         is_closed: false,
         heard: end,
         acknowledged: committed,
+        hung_up: 0,
     };
     if committed > 0 {
         held.order(&Order::Acknowledge { upto: committed });
@@ -154,6 +155,12 @@ fn known_fate(
             return Ok(Ok(Fate::NeverStarted));
         }
         Holder::Shim(shim) if known.shim == NOBODY => known.shim = shim,
+        Holder::Unnamed if known.shim == NOBODY && found.iter().any(|found| found.is_alive) => {
+            // Whoever holds it may live and not have been able to write; nobody else may touch it before all of them are gone.
+            state.unnamed.push(start);
+            state.starts.insert(start.token, known);
+            return Ok(Ok(Fate::Running { who: None }));
+        }
         Holder::Shim(_) | Holder::Unnamed => {}
     }
     if found.iter().any(|found| found.is_alive && found.shim == known.shim) {

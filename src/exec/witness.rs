@@ -6,6 +6,7 @@
 //! deny before another attempt may start.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
 
 use super::Survivor;
@@ -47,9 +48,13 @@ pub fn hear(start: &Start, session: Option<Identity>, claim: &Path, cgroup: Opti
     }
 }
 
-/// Says whether a claim's lock is held. A file system without locks has no witness here.
+/// Says whether a claim's lock is held. A file system without locks has no witness here; whatever else hides the answer, such as
+/// too many open files, makes it a yes, for a start whose processes cannot be seen must not begin twice.
 pub(crate) fn is_held(claim: &Path) -> bool {
-    files::is_locked(claim).unwrap_or(false)
+    let knows_no_locks = |error: &io::Error| {
+        matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL))
+    };
+    files::is_locked(claim).unwrap_or_else(|error| !knows_no_locks(&error))
 }
 
 /// Finds the processes of a start: by token, by session, by the claim that they hold open, in the cgroup, those that
@@ -76,13 +81,19 @@ pub fn members(
     let is_member = |pid: &i32| {
         session.is_some_and(|who| proc::stat(*pid).is_some_and(|stat| is_of(who, &stat)))
             || proc::variable(*pid, TOKEN_VARIABLE).is_some_and(|value| value == token)
-            || (is_locked && proc::has_open(*pid, claim))
+            || (is_locked && proc::has_open(*pid, claim) && !is_shim(*pid))
     };
     let own = own_pid();
     found.extend(proc::everyone().into_iter().filter(|pid| *pid != own).filter(is_member));
     let mut roots: Vec<i32> = found.into_iter().collect();
     roots.sort_unstable();
     proc::family(&roots)
+}
+
+/// Says whether a process is a shim: between its claim and the spawn it holds the claim itself, and all its programs are its
+/// descendants.
+fn is_shim(pid: i32) -> bool {
+    proc::stat(pid).is_some_and(|stat| stat.name.as_bytes() == crate::shim::NAME.to_bytes())
 }
 
 /// Makes the record of a process that lives on.

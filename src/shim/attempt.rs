@@ -83,6 +83,8 @@ pub(crate) struct Over {
     pub(crate) witness: Witness,
     /// Until when pipes are read that somebody else holds open.
     pub(crate) drain: Boottime,
+    /// Whether that time has passed. Then nothing of it is due any more, however long a leftover holds the pipe.
+    pub(crate) has_drained: bool,
     /// Whether the record of it is written.
     pub(crate) told: bool,
 }
@@ -124,8 +126,11 @@ impl Attempt {
 
     /// Returns when something is due.
     pub(crate) fn due(&self) -> Boottime {
-        let drain =
-            self.over.as_ref().filter(|_| !self.capture.is_drained()).map_or(Boottime::NEVER, |over| over.drain);
+        let drain = self
+            .over
+            .as_ref()
+            .filter(|over| !over.has_drained && !self.capture.is_drained())
+            .map_or(Boottime::NEVER, |over| over.drain);
         // A leader that is dead, and whose exit is being asked for, needs no signals.
         let is_asking = self.asking.is_some() && self.over.is_none();
         let ladder = self.ladder.as_ref().filter(|_| !is_asking).map_or(Boottime::NEVER, Ladder::due);

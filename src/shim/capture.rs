@@ -52,23 +52,29 @@ pub(crate) enum Given {
 }
 
 /// Opens what a launch asks for.
+///
+/// A program that is to write its log itself gets pipes where the disk has no room for it: it would be told of a full disk, and
+/// few programs survive that. What the shim cannot write is counted.
 pub(crate) fn open(output: &Output) -> io::Result<(Capture, Given)> {
-    let mut log = LogWriter::new(output.clone());
+    if output.mode == OutputMode::File {
+        let mut log = LogWriter::new(output.clone());
+        if let Ok(theirs) = log.hand_out() {
+            let sample = Boottime::now().after(SAMPLE);
+            return Ok((Capture { log, ends: [None, None], sample }, Given::File(theirs)));
+        }
+    }
+    let log = LogWriter::new(output.clone());
     let end = |fd: OwnedFd, stream| -> io::Result<End> {
         // Only our end: the flag belongs to the open file, and the program's end is another one.
         rustix::io::ioctl_fionbio(&fd, true)?;
         Ok(End { fd, stream, enlarged: false })
     };
     Ok(match output.mode {
-        OutputMode::Pipe => {
+        OutputMode::Pipe | OutputMode::File => {
             let (out, out_theirs) = pipe_with(PipeFlags::CLOEXEC)?;
             let (err, err_theirs) = pipe_with(PipeFlags::CLOEXEC)?;
             let ends = [Some(end(out, Stream::Out)?), Some(end(err, Stream::Err)?)];
             (Capture { log, ends, sample: Boottime::NEVER }, Given::Pipes(out_theirs, err_theirs))
-        }
-        OutputMode::File => {
-            let theirs = log.hand_out()?;
-            (Capture { log, ends: [None, None], sample: Boottime::now().after(SAMPLE) }, Given::File(theirs))
         }
         OutputMode::Pty => {
             let (master, path) = open_terminal(24, 80)?;

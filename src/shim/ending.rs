@@ -24,6 +24,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 const TELL: Duration = Duration::from_secs(5);
 /// How long killing may go on before it is told that it does not help.
 const CLING: Duration = Duration::from_secs(10);
+/// How many mailboxes are kept for programs to come.
+const SPARE: usize = 64;
 
 impl Shim {
     /// Takes every child that has ended.
@@ -52,7 +54,8 @@ impl Shim {
         let (now, at) = (attempt.asking.unwrap_or_else(Boottime::now), Wall::now());
         attempt.capture.read_rest(&mut self.buffer, at);
         let (ran, drain) = (now.since(attempt.up), now.after(DRAIN));
-        attempt.over = Some(Over { status, at, up: now, ran, usage, witness, drain, told: false });
+        let has_drained = false;
+        attempt.over = Some(Over { status, at, up: now, ran, usage, witness, drain, has_drained, told: false });
     }
 
     /// Writes down that a first process ended and nobody knows how, and goes on to what it left.
@@ -259,8 +262,9 @@ impl Shim {
         let Some(attempt) = self.attempts.get_mut(&key) else {
             return;
         };
-        let Some(over) = &attempt.over else { return };
-        let is_drained = attempt.capture.is_drained() || now >= over.drain;
+        let Some(over) = &mut attempt.over else { return };
+        over.has_drained |= now >= over.drain;
+        let is_drained = attempt.capture.is_drained() || over.has_drained;
         let stops = attempt.watch.leftovers == Leftovers::Stop;
         // Somebody whom we cannot see, another user's process for example, may hold on to an adopted program's claim.
         let is_held =
@@ -302,12 +306,16 @@ impl Shim {
         };
         let at = Wall::now();
         attempt.capture.read_rest(&mut self.buffer, at);
-        if let Some(mailbox) = &mut attempt.mailbox {
+        if let Some(mut mailbox) = attempt.mailbox.take() {
             let mut notices = mailbox.read(&mut attempt.said, Boottime::now());
             notices.extend(mailbox.take_rest());
             for notice in notices {
                 let start = attempt.start;
                 self.journal.append(&Record::Notified { start, at, notice });
+            }
+            self.poller.remove(&mailbox);
+            if survivors.is_empty() && self.mailboxes.len() < SPARE && mailbox.empty() {
+                self.mailboxes.push(mailbox);
             }
         }
         self.timers.remove(&(attempt.armed, key));

@@ -31,8 +31,9 @@ impl Journal {
     /// Creates a journal. There is one per shim, and a shim is never started twice.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let file = files::create_new(path)?;
-        files::reserve(&file, 0, 2 * CHUNK);
-        Ok(Self { file, end: 0, pending: Vec::new(), reserved: 2 * CHUNK })
+        let mut journal = Self { file, end: 0, pending: Vec::new(), reserved: 0 };
+        journal.reserve(2 * CHUNK);
+        Ok(journal)
     }
 
     /// Returns where the journal ends once everything is written.
@@ -70,10 +71,17 @@ impl Journal {
         self.pending.clear();
         failpoint!("shim::journal::after");
         if self.end + CHUNK > self.reserved {
-            files::reserve(&self.file, self.reserved, CHUNK);
-            self.reserved += CHUNK;
+            self.reserve(CHUNK);
         }
         Ok(())
+    }
+
+    /// Reserves more space. What the disk refuses is asked for again after the next write.
+    fn reserve(&mut self, bytes: u64) {
+        let from = self.reserved.max(self.end);
+        if files::reserve(&self.file, from, bytes).is_ok() {
+            self.reserved = from + bytes;
+        }
     }
 
     /// Reads whole records from an offset on, about as many bytes as asked for. `each` gets the end and the JSON.

@@ -30,6 +30,9 @@ const LOOK_BYTES: u64 = 16 * 1024 * 1024;
 /// The cap's last part while the disk is below its reserve.
 const SHRUNK: u64 = 1024 * 1024;
 
+/// What a program that writes its log itself must find free: the first part, the last, and what it writes between two looks.
+const LEAST_ROOM: u64 = 4 * SHRUNK;
+
 /// A log that is being written. Its files appear with its first byte.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
@@ -72,16 +75,21 @@ impl LogWriter {
         }
     }
 
-    /// Creates the files at once, for a program that writes into them itself; returns what it gets.
+    /// Creates the files at once, for a program that writes into them itself; returns what it gets. Fails where there is not even
+    /// room for a log that has shrunk.
     pub(crate) fn hand_out(&mut self) -> io::Result<File> {
         let path = bytes_path(&self.output.base);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
+        let index = Index::open(&self.output, false);
         let theirs = File::options().append(true).create(true).mode(0o600).open(&path)?;
         let ours = File::options().read(true).write(true).open(&path)?;
         self.size = ours.metadata()?.len();
-        self.files = Some(Files { bytes: ours, index: Index::open(&self.output, false) });
+        if files::room(&ours).is_some_and(|room| room < LEAST_ROOM) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.files = Some(Files { bytes: ours, index });
         Ok(theirs)
     }
 
@@ -129,17 +137,18 @@ impl LogWriter {
         }
     }
 
+    /// Creates the index first: whoever finds the log finds it too.
     fn create(&self) -> io::Result<Files> {
         let path = bytes_path(&self.output.base);
-        let open = || File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
-        let bytes = match open() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(path.parent().ok_or(error)?)?;
-                open()?
-            }
-            other => other?,
-        };
-        Ok(Files { bytes, index: Index::open(&self.output, true) })
+        let mut index = Index::open(&self.output, true);
+        if index.is_none()
+            && let Some(parent) = path.parent()
+        {
+            std::fs::create_dir_all(parent)?;
+            index = Index::open(&self.output, true);
+        }
+        let bytes = File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        Ok(Files { bytes, index })
     }
 
     fn note(&mut self, chunk: Chunk) {

@@ -1,6 +1,6 @@
 //! The socket on which a program reports.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use crate::exec::{Notice, Said};
 use crate::journal::Told;
+use crate::sys::process::{self, Identity};
 use crate::sys::socket;
 use crate::sys::time::Boottime;
 
@@ -20,10 +21,15 @@ const MANY: u64 = 10_000;
 const PEERS: usize = 16;
 
 /// One program's socket. Its file goes when it goes.
+///
+/// A program that left nobody behind leaves a good mailbox for the next one: to make the file of a socket costs as much as all
+/// else that a short program needs.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     socket: UnixDatagram,
     path: PathBuf,
+    /// In a mailbox that was another's: when its program began, in clock ticks since boot. Who is older writes to the other one.
+    began: Option<u64>,
     /// Gauges that wait: the last of each kind.
     held: Vec<Notice>,
     due: Boottime,
@@ -34,26 +40,46 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Listens in a folder. Returns also the address for the program: the path, or, where that is too long for an
-    /// address, one through a descriptor of this process.
-    pub(crate) fn open(folder: &Path, folder_fd: i32, name: &str) -> io::Result<(Self, String)> {
+    /// Listens in a folder.
+    pub(crate) fn open(folder: &Path, name: &str) -> io::Result<Self> {
         let path = folder.join(name);
-        let socket = socket::receive_at(&path)?;
-        let address = if path.as_os_str().len() <= socket::PATH_BYTES {
-            path.to_string_lossy().into_owned()
+        let (socket, held, peers) = (socket::receive_at(&path)?, Vec::new(), Vec::new());
+        Ok(Self { socket, path, began: None, held, due: Boottime::NEVER, last: Boottime(0), written: 0, peers })
+    }
+
+    /// Returns the address for the program: the path, or, where that is too long for an address, one through a descriptor of
+    /// this process.
+    pub(crate) fn address(&self, folder: BorrowedFd<'_>) -> String {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        if self.path.as_os_str().len() <= socket::PATH_BYTES {
+            self.path.to_string_lossy().into_owned()
         } else {
-            format!("/proc/{}/fd/{folder_fd}/{name}", crate::sys::process::own_pid())
-        };
-        let this = Self {
-            socket,
-            path,
-            held: Vec::new(),
-            due: Boottime::NEVER,
-            last: Boottime(0),
-            written: 0,
-            peers: Vec::new(),
-        };
-        Ok((this, address))
+            format!("/proc/{}/fd/{}/{name}", process::own_pid(), folder.as_raw_fd())
+        }
+    }
+
+    /// Makes it fit for another program; says whether it is.
+    pub(crate) fn empty(&mut self) -> bool {
+        let mut buffer = [0; 1];
+        // Somebody who goes on talking is somebody who was left behind.
+        let is_quiet = (0..64).any(|_| socket::receive(&self.socket, &mut buffer).is_none());
+        (self.held, self.peers, self.written) = (Vec::new(), Vec::new(), 0);
+        (self.due, self.last, self.began) = (Boottime::NEVER, Boottime(0), Some(u64::MAX));
+        is_quiet
+    }
+
+    /// Says when its program began; senders older than that have another in mind.
+    pub(crate) const fn belongs_to(&mut self, who: Identity) {
+        if self.began.is_some() {
+            self.began = Some(who.ticks);
+        }
+    }
+
+    /// Says whether somebody may write here. A sender that is gone already cannot be asked for its age.
+    fn admits(&self, sender: socket::Sender) -> bool {
+        let own = socket::own_user();
+        let is_young = || self.began.is_none_or(|began| Identity::of(sender.pid).is_none_or(|who| who.ticks >= began));
+        (sender.user == own || sender.user == 0) && is_young()
     }
 
     /// Takes what has come; returns the words to write down now.
@@ -65,8 +91,7 @@ impl Mailbox {
             let Some(received) = socket::receive(&self.socket, &mut buffer) else {
                 break;
             };
-            let own = socket::own_user();
-            if !received.sender.is_some_and(|sender| sender.user == own || sender.user == 0) {
+            if !received.sender.is_some_and(|sender| self.admits(sender)) {
                 said.dropped += 1;
                 continue;
             }

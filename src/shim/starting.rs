@@ -13,7 +13,7 @@ use super::claim::{self, Claim, Holder};
 use super::mailbox::Mailbox;
 use super::program::{self, Prepared, not_started};
 use super::wire::{Adopt, Record};
-use super::{Kind, Shim};
+use super::{Kind, Shim, complain};
 use crate::exec::witness::TOKEN_VARIABLE;
 use crate::exec::{Exit, Status};
 use crate::failpoint;
@@ -29,7 +29,12 @@ impl Shim {
         if self.tokens.contains_key(&launch.start.token) {
             return;
         }
-        let lock = match claim::take(&self.claims, &launch.start, self.id) {
+        if self.journal_retry != Boottime::NEVER {
+            // Whatever began now would have begun unseen, if this process died before the disk has room again.
+            self.record(&Record::Voided { start: launch.start });
+            return;
+        }
+        let lock = match claim::take(&self.claims, &launch.start, &mut self.drafts) {
             Ok(Claim::Ours(lock)) => lock,
             // Said twice.
             Ok(Claim::Theirs(Holder::Shim(id))) if id == self.id => return,
@@ -38,9 +43,10 @@ impl Shim {
                 return;
             }
             Err(error) => {
-                let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                let what = format!("the claim of this start could not be written: {error}");
-                return self.record_end(Exit::bare(launch.start, not_started(errno, what), Wall::now()));
+                // Our own trouble, most likely a full disk: the job is not charged for it, and the next try waits.
+                complain(&format!("the claim of {} cannot be written: {error}", launch.start));
+                self.record(&Record::Voided { start: launch.start });
+                return;
             }
         };
         if self.is_stopping {
@@ -85,6 +91,10 @@ impl Shim {
         // The child is ours and not reaped, so there is a line about it; without `/proc` nothing here works.
         let who = Identity::of(pid).unwrap_or(Identity { pid, ticks: 0 });
         let mut attempt = Attempt::new(launch.start, launch.watch.clone(), Leader::Child(who), up, capture);
+        let mailbox = mailbox.map(|mut mailbox| {
+            mailbox.belongs_to(who);
+            mailbox
+        });
         (attempt.began, attempt.mailbox, attempt.cgroup, attempt.unenforced) =
             (Some(began), mailbox, cgroup, unenforced);
         let cgroup = attempt.cgroup.as_ref().map(|group| group.path().to_owned());
@@ -95,9 +105,13 @@ impl Shim {
         Ok(())
     }
 
-    fn mailbox(&self, key: u32) -> io::Result<(Mailbox, String)> {
-        use std::os::fd::AsRawFd as _;
-        Mailbox::open(&self.folder, self.folder_fd.as_raw_fd(), &format!("n{key}"))
+    fn mailbox(&mut self, key: u32) -> io::Result<(Mailbox, String)> {
+        let mailbox = match self.mailboxes.pop() {
+            Some(mailbox) => mailbox,
+            None => Mailbox::open(&self.folder, &format!("n{key}"))?,
+        };
+        let address = mailbox.address(self.folder_fd.as_fd());
+        Ok((mailbox, address))
     }
 
     fn spawn(
@@ -172,7 +186,7 @@ impl Shim {
         let capture = Capture::adopt(&adopt.output);
         let mut attempt = Attempt::new(adopt.start, adopt.watch, leader, adopt.up.unwrap_or(now), capture);
         (attempt.began, attempt.others) = (adopt.began, adopt.others);
-        attempt.lost_reader = adopt.output.mode != OutputMode::File;
+        attempt.lost_reader = had_reader(&attempt.leader, adopt.output.mode);
         attempt.cgroup = adopt.cgroup.clone().and_then(Cgroup::existing);
         self.record(&Record::Adopted { start: adopt.start, leader: adopt.leader, up: adopt.up, cgroup: adopt.cgroup });
         let key = self.key();
@@ -181,6 +195,22 @@ impl Shim {
             self.lost_leader(key, "its shim died, and it ended unseen");
         }
         failpoint!("shim::adopt::after");
+    }
+}
+
+/// Says whether a program wrote to somebody who is dead. Where it lives it is looked at: a log disk may have been full when it
+/// was given its output.
+fn had_reader(leader: &Leader, wanted: OutputMode) -> bool {
+    let output = |fd| match leader {
+        Leader::Child(who) | Leader::Foreign(who, _) => std::fs::read_link(format!("/proc/{}/fd/{fd}", who.pid)).ok(),
+        Leader::Gone(_) => None,
+    };
+    let is_read = |path: &std::path::Path| {
+        path.starts_with("/dev/pts") || path.as_os_str().as_encoded_bytes().starts_with(b"pipe:")
+    };
+    match (output(1), output(2)) {
+        (None, None) => wanted != OutputMode::File,
+        ends => [ends.0, ends.1].into_iter().flatten().any(|path| is_read(&path)),
     }
 }
 

@@ -24,6 +24,7 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use steadfast_retry::{Ending, Moment};
 
@@ -33,9 +34,9 @@ use crate::journal::Opening;
 
 use super::standing::ending_of;
 use super::{Batch, Place, Queued, Recovered, Store, StoreError};
+use crate::sys::memory;
 use append::Pen;
 
-pub(super) use append::word_of;
 pub(super) use fault::unreadable;
 pub use keep::{Check, Info, Keep, Pruned};
 pub(super) use keep::{back_up, info, read_only};
@@ -227,8 +228,14 @@ fn set_up(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    keep_statements(connection)
+}
+
+/// Has statements prepared once, not again whenever a bound value might let another partial index be used.
+fn keep_statements(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
 
@@ -241,6 +248,10 @@ impl Store for Sqlite {
 
     fn probe(&mut self) -> Result<(), StoreError> {
         self.trust()?;
+        // What the log holds goes to its place first: its own room is then free again, which on a full disk may be all there is.
+        if let Err(error @ StoreError::Unsynced(_)) = self.rest() {
+            return Err(error);
+        }
         // A page of padding: a row that fits into what is there already would prove nothing about a full disk.
         let padding = " ".repeat(16 << 10);
         let result = append::remember(&self.connection, "probe", &padding)
@@ -253,7 +264,10 @@ impl Store for Sqlite {
         let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
         let result = checkpoint.map_err(StoreError::from);
         self.note_unsynced(result)?;
-        Ok(self.connection.execute_batch("PRAGMA shrink_memory")?)
+        self.connection.execute_batch("PRAGMA shrink_memory")?;
+        // A burst of runs leaves free memory behind, here and where it came from.
+        memory::give_back();
+        Ok(())
     }
 
     fn recover(&mut self) -> Result<Recovered, StoreError> {

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::{Batch, Store, StoreError};
+use crate::journal::Entry;
 
 /// A life of the writer between two failures. A batch of an earlier life is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +21,8 @@ pub enum Report {
         epoch: Epoch,
         /// The number that it was handed in with.
         through: u64,
+        /// What was written with it, in order: back to whoever decided it, so that nobody keeps a copy meanwhile.
+        entries: Vec<Entry>,
     },
     /// Nothing of this batch and of any behind it was written, nor will be: [`Writer::reset`] begins anew.
     Failed {
@@ -41,6 +44,8 @@ pub struct Backlog {
     pub waiting_bytes: usize,
     /// Bytes, estimated, that go into one commit if there are so many.
     pub group_bytes: usize,
+    /// How long entries that [nobody waits for](Entry::may_wait) are kept back, so that they share the next commit.
+    pub linger: Duration,
     /// How long nothing must have been asked for before the store may rest.
     pub rest_after: Duration,
 }
@@ -48,7 +53,8 @@ pub struct Backlog {
 impl Default for Backlog {
     /// A commit of 2 MiB takes some 50 ms.
     fn default() -> Self {
-        Self { waiting_bytes: 32 << 20, group_bytes: 2 << 20, rest_after: Duration::from_secs(1) }
+        let (linger, rest_after) = (Duration::from_millis(20), Duration::from_secs(1));
+        Self { waiting_bytes: 32 << 20, group_bytes: 2 << 20, linger, rest_after }
     }
 }
 
@@ -57,7 +63,8 @@ impl Default for Backlog {
 /// # Theory of operation
 ///
 /// Batches are taken in the order in which they were handed in. Whatever has arrived while one commit ran goes into the next,
-/// so a slow disk makes larger commits, not longer queues. When a commit fails, nothing of its group was written, and every
+/// so a slow disk makes larger commits, not longer queues. Entries that nobody waits for do not begin a commit: they go with the
+/// next one, or alone after a moment. When a commit fails, nothing of its group was written, and every
 /// batch behind it is dropped, because an entry must not become durable before one that was decided earlier. The daemon then
 /// [probes](Writer::probe) until the disk takes writes again, [resets](Writer::reset) the writer, and folds from what is
 /// durable. The writer itself never tries again.
@@ -85,12 +92,30 @@ struct Tray<S> {
     /// Whether a batch of this epoch has failed.
     failed: bool,
     closing: bool,
+    /// Whether the thread sleeps so deeply that even what may wait must wake it.
+    asleep: bool,
+}
+
+impl<S> Tray<S> {
+    /// Says whether something is there and all of it may wait.
+    fn may_wait(&self) -> bool {
+        !self.closing && !self.work.is_empty() && self.work.iter().all(Work::may_wait)
+    }
 }
 
 enum Work<S> {
     Write(Epoch, u64, Batch),
     Ask(Question<S>),
     Probe,
+}
+
+impl<S> Work<S> {
+    fn may_wait(&self) -> bool {
+        match self {
+            Self::Write(.., batch) => batch.documents.is_empty() && batch.entries.iter().all(Entry::may_wait),
+            Self::Ask(_) | Self::Probe => false,
+        }
+    }
 }
 
 type Question<S> = Box<dyn FnOnce(&mut S) + Send>;
@@ -109,6 +134,17 @@ impl<S> Desk<S> {
     fn lock(&self) -> MutexGuard<'_, Tray<S>> {
         self.tray.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Waits until something arrives or the time is up; says whether it is.
+    fn wait<'d>(&'d self, tray: MutexGuard<'d, Tray<S>>, sleep: Sleep) -> (MutexGuard<'d, Tray<S>>, bool) {
+        let most = match sleep {
+            Sleep::Light => self.backlog.linger,
+            Sleep::Sound => self.backlog.rest_after,
+            Sleep::Deep => return (self.arrived.wait(tray).unwrap_or_else(PoisonError::into_inner), false),
+        };
+        let (tray, timeout) = self.arrived.wait_timeout(tray, most).unwrap_or_else(PoisonError::into_inner);
+        (tray, timeout.timed_out())
+    }
 }
 
 impl<S: Store + Send + 'static> Writer<S> {
@@ -118,7 +154,14 @@ impl<S: Store + Send + 'static> Writer<S> {
     ///
     /// Returns an error if the system gives no thread.
     pub fn start(store: S, backlog: Backlog, report: impl FnMut(Report) + Send + 'static) -> std::io::Result<Self> {
-        let tray = Tray { work: VecDeque::new(), waiting_bytes: 0, epoch: Epoch(0), failed: false, closing: false };
+        let tray = Tray {
+            work: VecDeque::new(),
+            waiting_bytes: 0,
+            epoch: Epoch(0),
+            failed: false,
+            closing: false,
+            asleep: false,
+        };
         let desk = Arc::new(Desk { tray: Mutex::new(tray), arrived: Condvar::new(), taken: Condvar::new(), backlog });
         let theirs = Arc::clone(&desk);
         let work = move || work(&theirs, store, report);
@@ -126,17 +169,22 @@ impl<S: Store + Send + 'static> Writer<S> {
         Ok(Self { desk, thread: Some(thread) })
     }
 
-    /// Hands in a batch under a number that grows from batch to batch. Waits while too much is waiting.
-    pub fn submit(&self, epoch: Epoch, number: u64, batch: Batch) {
-        let bytes = weight(&batch);
+    /// Hands in batches under numbers that grow from batch to batch. Waits while too much is waiting.
+    pub fn submit(&self, epoch: Epoch, batches: impl IntoIterator<Item = (u64, Batch)>) {
         let mut tray = self.desk.lock();
-        // A single batch may be larger than what may wait.
-        while tray.waiting_bytes > 0 && tray.waiting_bytes + bytes > self.desk.backlog.waiting_bytes {
-            tray = self.desk.taken.wait(tray).unwrap_or_else(PoisonError::into_inner);
+        for (number, batch) in batches {
+            let bytes = weight(&batch);
+            // A single batch may be larger than what may wait.
+            while tray.waiting_bytes > 0 && tray.waiting_bytes + bytes > self.desk.backlog.waiting_bytes {
+                self.desk.arrived.notify_one();
+                tray = self.desk.taken.wait(tray).unwrap_or_else(PoisonError::into_inner);
+            }
+            tray.waiting_bytes += bytes;
+            tray.work.push_back(Work::Write(epoch, number, batch));
         }
-        tray.waiting_bytes += bytes;
-        tray.work.push_back(Work::Write(epoch, number, batch));
-        self.desk.arrived.notify_one();
+        if tray.asleep || !tray.may_wait() {
+            self.desk.arrived.notify_one();
+        }
     }
 
     /// Has something asked on the thread, behind all batches that were handed in before.
@@ -201,7 +249,7 @@ fn work<S: Store>(desk: &Desk<S>, mut store: S, mut report: impl FnMut(Report)) 
         match next(desk, rested) {
             Next::Write(epoch, group) => {
                 rested = false;
-                report(write(desk, &mut store, epoch, &group));
+                report(write(desk, &mut store, epoch, group));
             }
             Next::Ask(question) => question(&mut store),
             Next::Probe => report(Report::Probed(store.probe())),
@@ -215,10 +263,17 @@ fn work<S: Store>(desk: &Desk<S>, mut store: S, mut report: impl FnMut(Report)) 
     }
 }
 
-fn write<S: Store>(desk: &Desk<S>, store: &mut S, epoch: Epoch, group: &[(u64, Batch)]) -> Report {
+fn write<S: Store>(desk: &Desk<S>, store: &mut S, epoch: Epoch, group: Vec<(u64, Batch)>) -> Report {
     let batches: Vec<&Batch> = group.iter().map(|(_, batch)| batch).collect();
     match store.append_group(&batches) {
-        Ok(()) => Report::Durable { epoch, through: group.last().map_or(0, |(number, _)| *number) },
+        Ok(()) => {
+            let through = group.last().map_or(0, |(number, _)| *number);
+            Report::Durable {
+                epoch,
+                through,
+                entries: group.into_iter().flat_map(|(_, batch)| batch.entries).collect(),
+            }
+        }
         Err(error) => {
             let mut tray = desk.lock();
             tray.failed |= tray.epoch == epoch;
@@ -227,31 +282,51 @@ fn write<S: Store>(desk: &Desk<S>, store: &mut S, epoch: Epoch, group: &[(u64, B
     }
 }
 
+/// How the thread waits while there is nothing that it must do at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sleep {
+    /// For a moment, from which what may wait does not wake it.
+    Light,
+    /// Until it is time to rest.
+    Sound,
+    /// Until something comes.
+    Deep,
+}
+
 /// Takes the next thing to do from the tray; waits for one, and says once when there is time to rest.
 fn next<S>(desk: &Desk<S>, rested: bool) -> Next<S> {
     let mut tray = desk.lock();
+    let mut sleep = Sleep::Light;
     loop {
-        match tray.work.pop_front() {
-            Some(Work::Ask(question)) => return Next::Ask(question),
-            Some(Work::Probe) => return Next::Probe,
-            Some(Work::Write(epoch, number, batch)) => {
-                let group = gather(&mut tray, desk.backlog.group_bytes, epoch, number, batch);
-                desk.taken.notify_all();
-                if epoch == tray.epoch && !tray.failed {
-                    return Next::Write(epoch, group);
+        let lingered = sleep != Sleep::Light;
+        while lingered || !tray.may_wait() {
+            match tray.work.pop_front() {
+                Some(Work::Ask(question)) => return Next::Ask(question),
+                Some(Work::Probe) => return Next::Probe,
+                Some(Work::Write(epoch, number, batch)) => {
+                    let group = gather(&mut tray, desk.backlog.group_bytes, epoch, number, batch);
+                    desk.taken.notify_all();
+                    if epoch == tray.epoch && !tray.failed {
+                        return Next::Write(epoch, group);
+                    }
                 }
+                None if tray.closing => return Next::End,
+                None => break,
             }
-            None if tray.closing => return Next::End,
-            None if !rested => {
-                let waited = desk.arrived.wait_timeout(tray, desk.backlog.rest_after);
-                let (back, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-                if timeout.timed_out() && back.work.is_empty() && !back.closing {
-                    return Next::Rest;
-                }
-                tray = back;
-            }
-            None => tray = desk.arrived.wait(tray).unwrap_or_else(PoisonError::into_inner),
         }
+        let timed_out;
+        tray.asleep = lingered;
+        (tray, timed_out) = desk.wait(tray, sleep);
+        tray.asleep = false;
+        sleep = match sleep {
+            Sleep::Light if !timed_out => Sleep::Light,
+            Sleep::Light if rested => Sleep::Deep,
+            Sleep::Light => Sleep::Sound,
+            Sleep::Sound if timed_out && tray.work.is_empty() && !tray.closing => return Next::Rest,
+            // What woke it may wait for company.
+            Sleep::Sound | Sleep::Deep if tray.may_wait() => Sleep::Light,
+            Sleep::Sound | Sleep::Deep => sleep,
+        };
     }
 }
 

@@ -46,8 +46,12 @@ pub fn is_locked(path: &Path) -> io::Result<bool> {
 }
 
 /// Reserves space behind a file's end, so that small writes succeed on a disk that fills up.
-pub fn reserve(file: impl AsFd, from: u64, bytes: u64) {
-    let _ = fallocate(file, FallocateFlags::KEEP_SIZE, from, bytes);
+///
+/// # Errors
+///
+/// The disk has no such space, or its file system reserves none.
+pub fn reserve(file: impl AsFd, from: u64, bytes: u64) -> io::Result<()> {
+    Ok(fallocate(file, FallocateFlags::KEEP_SIZE, from, bytes)?)
 }
 
 /// Gives the space of a range back; it reads as zeros from then on and the file keeps its length.

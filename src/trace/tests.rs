@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use jiff::tz::TimeZone;
@@ -206,20 +207,45 @@ fn the_trace_of_a_process_is_set_up_once() {
     });
 }
 
-/// A subscriber that takes note of every event's name, levels and fields.
+/// A subscriber that takes note of every event's name, levels and fields, and counts events.
 #[derive(Clone, Default)]
-struct Names(Arc<Mutex<BTreeMap<&'static str, Seen>>>);
+struct Names(Arc<Mutex<BTreeMap<&'static str, Seen>>>, Arc<AtomicU64>);
 
 /// The levels and the fields that an event was seen with.
 type Seen = (BTreeSet<Level>, BTreeSet<&'static str>);
 
 impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Names {
     fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        self.1.fetch_add(1, Ordering::Relaxed);
         let mut names = self.0.lock().unwrap();
         let (levels, fields) = names.entry(event.metadata().name()).or_default();
         levels.insert(*event.metadata().level());
         fields.extend(event.metadata().fields().iter().map(|field| field.name()));
     }
+}
+
+/// Whatever the engine decides is told once: beginnings and ends, and what happens between them, such as starts that were
+/// void and attempts that are cut.
+#[test]
+fn every_step_is_told_by_one_event() {
+    let names = Names::default();
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(names.clone()));
+    let telemetry = telemetry();
+    telemetry.define(crate::ids::Digest(7), &story::policy());
+    let mut told = BTreeSet::new();
+    for (seq, entry) in (1..).zip(story::everything()) {
+        let crate::journal::About::Run(_, crate::journal::Happened::Stepped(step)) = &entry.about else {
+            telemetry.seen(seq, &Arc::new(entry));
+            continue;
+        };
+        names.0.lock().unwrap().clear();
+        names.1.store(0, Ordering::Relaxed);
+        tracing::dispatcher::with_default(&dispatch, || telemetry.seen(seq, &Arc::new(entry.clone())));
+        assert_eq!(names.1.load(Ordering::Relaxed), 1, "{step:?}");
+        told.extend(names.0.lock().unwrap().keys().copied());
+    }
+    let every = ["attempt.began", "attempt.cut", "attempt.ended", "attempt.voided", "run.decided"];
+    assert_eq!(told, BTreeSet::from(every), "the story holds every kind of step");
 }
 
 /// The page names each event with its levels and fields in a row `| event | levels | fields |`.

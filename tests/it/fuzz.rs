@@ -8,7 +8,9 @@ use std::env;
 use std::time::{Duration, SystemTime};
 
 use steadfast::ids::{RunId, Token};
-use steadfast_retry::{Class, ClassPattern, Pretty, parse_duration};
+use steadfast::job::{Diagnostic, Reader, Rendering, Text};
+use steadfast_retry::table::{PolicyErrors, PolicySet};
+use steadfast_retry::{Class, ClassPattern, Policy, Pretty, parse_duration};
 
 use crate::support::fuzz::{Bound, Finding, Target, hunt};
 
@@ -38,6 +40,74 @@ const TARGETS: &[Target] = &[
         tokens: &["0x", "-", "+", "_", "ffffffffffffffff"],
         tries: 50_000,
     },
+    Target {
+        name: "policy",
+        read: policies_are_read_or_told,
+        samples: &["[policy.x]\nloop = { attempts = 3 }\n", "policy.inline = { catch = [ { class = \"net-*\" } ] }"],
+        folders: &["policies", "tests/corpus/good", "tests/corpus/broken"],
+        tokens: POLICY_TOKENS,
+        tries: 10_000,
+    },
+    Target {
+        name: "job",
+        read: jobs_are_read_or_told,
+        samples: &["[job.hello.command]\nrun = [\"echo\", \"{job}\"]\n"],
+        folders: &["tests/corpus/good", "tests/corpus/broken"],
+        tokens: JOB_TOKENS,
+        tries: 1_000,
+    },
+];
+
+const POLICY_TOKENS: &[&str] = &[
+    "[policy.x]\n",
+    "[policy.y]\nextends = \"x\"\n",
+    "extends = \"x\"\n",
+    "loop = { attempts = 0 }\n",
+    "loop = { attempts = \"unlimited\", ceiling = 4294967295 }\n",
+    "deadline = \"1h30m\"",
+    "attempt-min",
+    "delay = { exponential = \"1s\", factor = 1.001, cap = \"213503982334601d\" }\n",
+    "jitter = 0.333",
+    "list = []",
+    "catch = [ { class = \"*\", stop = true } ]\n",
+    "finally = [ { on = \"always\", run = [] } ]\n",
+    "inherit-finally = false\n",
+    "\"\"\"",
+    "'''",
+    "\\u0000",
+    "\u{feff}",
+    "ä",
+    "1979-05-27T07:32:00Z",
+    "nan",
+    " = ",
+    ", ",
+    "\r\n",
+];
+
+const JOB_TOKENS: &[&str] = &[
+    "[job.x.command]\nrun = [\"true\"]\n",
+    "[job.x]\nafter = [\"x\"]\n",
+    "after = { any = [\"x\"] }\n",
+    "schedule = { cron = \"30 8 * * Mon-Fri\", zone = \"Europe/Berlin\" }\n",
+    "schedule = { every = \"1h\", missed = { all = 3 } }\n",
+    "schedule = { at = \"2026-03-29T02:30:00\", jitter = \"1m\" }\n",
+    "matrix = { a = [1, 2.0, \"3\", true, 1e-3] }\n",
+    "succeeds = 9\n",
+    "overlap = { queue = 1 }\n",
+    "policy = \"http\"\n",
+    "shell = \"echo {{a}} {a}\"\n",
+    "[group.g]\nslots = 1\n",
+    "[class.c]\nwhen = [ { exit = [\"3-1\"], output = \"(\" } ]\n",
+    "[policy.http]\nextends = \"http\"\n",
+    "parameters",
+    "env = { PATH = \"\" }\n",
+    "{{",
+    "}",
+    "\"\"\"",
+    "\\u0000",
+    "ä",
+    " = ",
+    "\r\n",
 ];
 
 fn class_names_mean_what_they_say(input: &[u8]) {
@@ -71,6 +141,58 @@ fn ids_are_read_as_they_are_written(input: &[u8]) {
     if let Ok(token) = text.parse::<Token>() {
         assert_eq!(token.to_string().parse(), Ok(token));
     }
+}
+
+/// Whatever a text says, it is a set of policies or a list of mistakes with their places, and a policy can be stored.
+fn policies_are_read_or_told(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    let lines = lines_of(text);
+    let told = |errors: PolicyErrors| {
+        assert!(!errors.as_slice().is_empty(), "it is refused without a word");
+        for error in errors {
+            let (span, line) = (error.span(), error.origin().line);
+            assert!(span.start <= span.end && span.end <= text.len(), "{span:?} is not in the text: {error}");
+            assert!((1..=lines).contains(&line) && error.column() > 0, "no such place: {error}");
+            assert!(!error.message().is_empty(), "a mistake without words at {line}");
+        }
+    };
+    let set = match PolicySet::parse(text, "fuzz.toml") {
+        Ok(set) => set,
+        Err(errors) => return told(errors),
+    };
+    for name in set.names() {
+        match set.resolve(name) {
+            Ok(resolved) => {
+                let place = resolved.origins.values().find(|origin| !(1..=lines).contains(&origin.line));
+                assert!(place.is_none(), "a value was written at {place:?}");
+                let stored = serde_json::to_string(&resolved.policy).expect("a policy can be stored");
+                let read: Policy = serde_json::from_str(&stored).expect("a stored policy can be read");
+                assert_eq!(resolved.policy, read, "stored as {stored}");
+            }
+            Err(errors) => told(errors),
+        }
+    }
+}
+
+/// Whatever a text says, it is a configuration or a list of mistakes with their places, which can be drawn.
+fn jobs_are_read_or_told(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    let reading = Reader::new().read_texts(&[Text::new("fuzz.toml", "/srv", text)]);
+    let refused = reading.diagnostics.iter().any(Diagnostic::is_error);
+    assert_eq!(reading.config.is_none(), refused, "a configuration is there if nothing is wrong");
+    for told in &reading.diagnostics {
+        let places = [Some(&told.span), told.related.as_ref().map(|other| &other.span)];
+        for span in places.into_iter().flatten() {
+            assert!(text.get(span.clone()).is_some(), "{span:?} is not in the text: {told}");
+        }
+        assert!((1..=lines_of(text)).contains(&told.line) && told.column > 0, "no such place: {told}");
+        assert!(!told.message.is_empty() && !told.help.is_empty(), "no remedy: {told}");
+        assert!(!Rendering { colour: false, width: 60 }.show(told).is_empty(), "nothing to be seen: {told}");
+    }
+}
+
+fn lines_of(text: &str) -> u32 {
+    u32::try_from(text.matches('\n').count() + 1).expect("an input is short")
 }
 
 /// Reads a variable that bounds a campaign.

@@ -9,9 +9,11 @@
 //! [`campaign`] kills at random moments, [`failpoints`] at every named place. N kills without a violation say, with 95 %
 //! confidence, that fewer than 3 in N kills go wrong (the rule of three), and that is what is printed.
 
+mod adopted;
 mod campaign;
 mod check;
 mod client;
+mod degraded;
 mod disk;
 mod failpoints;
 mod many;

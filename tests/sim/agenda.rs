@@ -18,6 +18,8 @@ pub(crate) enum Event {
     Wake,
     /// A daemon finds something in its inbox.
     Letter { life: u64, letter: Letter },
+    /// The disk goes well again.
+    Mend,
     /// The store's writer has done with what it had begun to write.
     Written { life: u64 },
     /// The one timer of a daemon.

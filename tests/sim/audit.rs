@@ -206,6 +206,11 @@ impl Audit {
 }
 
 impl Audit {
+    /// Returns the start of a run of which no end is known.
+    pub(crate) fn announced(&self, run: RunId) -> Option<(Piece, Token)> {
+        self.runs.get(&run).and_then(RunBook::announced)
+    }
+
     /// Goes through the runs that are not closed.
     pub(crate) fn open_runs(&self) -> impl Iterator<Item = RunId> + '_ {
         self.runs.iter().filter(|(_, book)| !book.is_closed()).map(|(run, _)| *run)

@@ -168,6 +168,7 @@ impl Play {
         if !std::mem::replace(&mut self.calm, true) {
             // Whatever was due while the world was unkind is dealt with in a while.
             self.hands.calm = true;
+            self.store.break_down(None);
             self.agenda.after(Duration::ZERO, Event::Wake);
             return self.agenda.after(Duration::from_secs(20), Event::Calm);
         }

@@ -35,6 +35,8 @@ pub(crate) struct Hands {
     next_pid: u32,
     /// Whether programs that never end by themselves are started no more.
     pub(crate) calm: bool,
+    /// Whether shims start what was declared void: a planted fault.
+    pub(crate) void_starts: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,7 +248,7 @@ impl Hands {
         if !self.shims.get(&program.shim).is_some_and(|shim| shim.alive) || program.phase != Phase::Requested {
             return;
         }
-        if self.claims.contains_key(&token) {
+        if self.claims.contains_key(&token) && !self.void_starts {
             program.phase = Phase::Gone;
             return;
         }

@@ -12,7 +12,7 @@ use steadfast::dispatch::{
 };
 use steadfast::ids::{Digest, RunId};
 use steadfast::job::Config;
-use steadfast::journal::{Opening, Usage};
+use steadfast::journal::{About, Entry, Happened, Opening, Trigger, Usage};
 use steadfast::store::{Batch, Memory, Store, StoreError};
 use steadfast_retry::{Ending, Moment};
 
@@ -21,9 +21,12 @@ use crate::audit::Audit;
 use crate::chance::Chance;
 use crate::client::{Clients, Request, Wish};
 use crate::daemon::{Daemon, Writer};
+use crate::fault::Fault;
 use crate::hands::{Hands, Report, Seen};
 use crate::log::{self, note};
 use crate::profile::Profile;
+use crate::reach::{Reach, Reached};
+use crate::replay::replay;
 use crate::world;
 
 /// When every simulation begins: a Wednesday morning.
@@ -48,22 +51,17 @@ pub(crate) struct Play {
     pub(crate) quiet: bool,
     pub(crate) ahead: i64,
     pub(crate) lives: u64,
+    pub(crate) reach: Reach,
+    /// The rule that is broken on purpose.
+    fault: Option<Fault>,
     boot: u64,
     process: u64,
     last: u64,
     pub(crate) ended_idle: bool,
 }
 
-/// What a seed came to, for whoever wants to know what was tried.
-#[derive(Debug, Default)]
-pub(crate) struct Tried {
-    pub(crate) events: u64,
-    pub(crate) lives: u64,
-    pub(crate) closed: std::collections::BTreeMap<&'static str, u64>,
-}
-
-/// Plays a seed. A broken promise is a panic.
-pub(crate) fn play(seed: u64) -> Tried {
+/// Plays a seed, perhaps with a planted fault. A broken promise is a panic.
+pub(crate) fn play(seed: u64, fault: Option<Fault>) -> Reach {
     let mut chance = Chance::of_seed(seed);
     let profile = Profile::draw(&mut chance);
     note!("profile {profile:?}");
@@ -82,18 +80,21 @@ pub(crate) fn play(seed: u64) -> Tried {
         quiet: false,
         ahead: 0,
         lives: 0,
+        reach: Reach::default(),
+        fault,
         boot: 1,
         process: 0,
         last: 0,
         ended_idle: false,
     };
+    play.hands.void_starts = fault == Some(Fault::VoidStarted);
     play.agenda.after(Duration::ZERO, Event::Wake);
     play.agenda.after(Duration::from_millis(1), Event::Chaos);
     play.until_rest()
 }
 
 impl Play {
-    fn until_rest(mut self) -> Tried {
+    fn until_rest(mut self) -> Reach {
         let mut events = 0;
         while let Some(event) = self.agenda.next() {
             events += 1;
@@ -107,7 +108,10 @@ impl Play {
             self.ended_idle, self.profile.until_idle,
             "the daemon ends when it is idle, and only if it was told to"
         );
-        Tried { events, lives: self.lives, closed: self.audit.closed }
+        (self.reach.events, self.reach.lives) = (events, self.lives);
+        self.reach.replayed = replay(&mut self.store);
+        self.reach.closed = self.audit.closed;
+        self.reach
     }
 
     fn happen(&mut self, event: Event) {
@@ -125,6 +129,7 @@ impl Play {
             Event::End { token, plan } => self.hands.end(agenda, chance, token, plan),
             Event::ShimDies(shim) => {
                 note!("shim {shim} dies");
+                self.reach.note(Reached::ShimDeath);
                 self.hands.shim_dies(agenda, chance, shim);
                 Seen::Nothing
             }
@@ -163,6 +168,11 @@ impl Play {
                     self.hand_over(Input::Tick);
                 }
             }
+            Event::Mend => {
+                note!("the disk goes well again");
+                self.store.break_down(None);
+                self.wake();
+            }
             Event::Kill { life } if of_present(&self.daemon, life) => self.crash("killed"),
             Event::Chaos => self.chaos(),
             Event::Calm => self.calm_down(),
@@ -177,9 +187,15 @@ impl Play {
             Some(_) => false,
             None => true,
         };
+        if self.store.probe().is_err() {
+            note!("the store is broken");
+            // The disk wakes whoever waits for it.
+            return self.reach.note(Reached::StoreStaysBroken);
+        }
         self.lives += 1;
         let life = self.lives;
-        let (draining, stopping) = (false, false);
+        // What was asked of the process itself is kept over a store that failed; one that stops does not wait for the store.
+        let (draining, stopping) = (self.daemon.as_ref().is_some_and(|daemon| daemon.draining), false);
         self.audit.new_life(life, self.boot, &self.profile);
         let recovered = self.store.recover().expect("the simulated store can be read");
         self.hands.open(&recovered.marks);
@@ -205,13 +221,16 @@ impl Play {
         self.daemon =
             Some(Daemon { life, dispatcher: Some(dispatcher), writer, setting: 0, draining, stopping, until_idle });
         if self.perform(effects) {
+            self.hand_over(Input::Drain(draining));
             self.load();
+        } else {
+            self.reach.note(Reached::DeathInRecovery);
         }
     }
 
     fn settings(&self) -> Settings {
         Settings {
-            slots: self.profile.slots,
+            slots: self.profile.slots + usize::from(self.fault == Some(Fault::SlotTooMany)),
             until_idle: self.profile.until_idle,
             window: self.profile.window,
             surroundings: Surroundings { store: "sim".to_owned(), ..Surroundings::default() },
@@ -308,8 +327,15 @@ impl Play {
                 if daemon.draining || daemon.stopping {
                     nothing_begins(&batch);
                 }
+                let batch = match self.fault {
+                    Some(fault) => fault.in_batch(batch),
+                    None => batch,
+                };
                 if daemon.writer.push(id, batch) {
                     self.write_soon(life);
+                }
+                if self.fault == Some(Fault::LaunchBeforeDurable) {
+                    self.agenda.after(Duration::ZERO, Event::Letter { life, letter: Letter::Durable(id) });
                 }
             }
             Effect::Launch(launch) => {
@@ -359,7 +385,18 @@ impl Play {
         }
         if !self.become_durable(&group) {
             note!("the store fails");
+            self.reach.note(Reached::StoreFailure);
+            if !self.calm && self.chance.percent(30) {
+                self.store.break_down(Some(StoreError::Io("the disk is gone".to_owned())));
+                let pause = self.chance.time(Duration::from_secs(1), Duration::from_secs(600));
+                self.agenda.after(pause, Event::Mend);
+            }
             let daemon = self.daemon.as_mut().expect("nobody died");
+            if daemon.stopping {
+                self.hands.hang_up();
+                self.daemon = None;
+                return self.start_later();
+            }
             (daemon.dispatcher, daemon.writer, daemon.life) = (None, Writer::default(), 0);
             self.hands.hang_up();
             let pause = self.chance.time(Duration::from_millis(10), Duration::from_secs(60));
@@ -378,13 +415,22 @@ impl Play {
     /// Appends a group, all or nothing; says whether it is durable. The store may fail, and never refuses.
     fn become_durable(&mut self, group: &[(BatchId, Batch)]) -> bool {
         let batches: Vec<&Batch> = group.iter().map(|(_, batch)| batch).collect();
+        if self.fault == Some(Fault::StartLost) && batches.iter().any(|batch| opens_by_hand(batch)) {
+            return true;
+        }
         match self.store.append_group(&batches) {
             Ok(()) => {}
             Err(StoreError::Io(_)) => return false,
             Err(error) => panic!("the store refuses what was decided: {error}"),
         }
         for batch in batches {
-            self.audit.durable(batch, &self.hands, &self.clients);
+            for entry in &batch.entries {
+                if matches!(entry.about, About::Run(_, Happened::Late { .. })) {
+                    self.reach.note(Reached::LateReport);
+                }
+            }
+            let seen = self.fault.map(|fault| fault.in_books(batch));
+            self.audit.durable(seen.as_ref().unwrap_or(batch), &self.hands, &self.clients);
         }
         true
     }
@@ -393,6 +439,7 @@ impl Play {
     pub(crate) fn crash(&mut self, how: &str) {
         let Some(mut daemon) = self.daemon.take() else { return };
         note!("the daemon is {how}");
+        self.reach.note(Reached::DaemonDeath);
         self.hands.hang_up();
         if daemon.writer.is_writing() && self.chance.percent(50) {
             note!("  and what it was writing is durable");
@@ -413,6 +460,7 @@ impl Play {
     /// The power fails: daemon, shims and programs are gone, and another boot follows.
     pub(crate) fn reboot(&mut self) {
         self.crash("without power");
+        self.reach.note(Reached::Reboot);
         self.boot += 1;
         for start in self.hands.reboot(&mut self.chance) {
             self.audit.went(start);
@@ -445,7 +493,20 @@ impl Play {
     fn letter(&mut self, letter: Letter) {
         let input = match letter {
             Letter::Durable(batch) => Input::Durable(batch),
-            Letter::Report(report) => told(report),
+            Letter::Report(report) => {
+                if matches!(report, Report::Voided { .. }) {
+                    self.reach.note(Reached::VoidedStart);
+                }
+                let announced = |run| self.audit.announced(run);
+                let report = match self.fault {
+                    Some(fault) => fault.in_report(report, announced, &mut self.chance),
+                    None => Some(report),
+                };
+                match report {
+                    Some(report) => told(report),
+                    None => return,
+                }
+            }
             Letter::Refilled { lane, rows } => {
                 let mut terms = HashMap::new();
                 for row in &rows {
@@ -504,9 +565,16 @@ impl Play {
     }
 }
 
+fn opens_by_hand(batch: &Batch) -> bool {
+    let by_hand = |entry: &Entry| match &entry.about {
+        About::Run(_, Happened::Opened(opening)) => matches!(opening.trigger, Trigger::Asked),
+        About::Run(..) | About::Job(..) | About::Daemon(_) => false,
+    };
+    batch.entries.iter().any(by_hand)
+}
+
 /// Nothing begins while the daemon drains or stops.
 fn nothing_begins(batch: &Batch) {
-    use steadfast::journal::{About, Happened};
     use steadfast_retry::Decision;
     for entry in &batch.entries {
         if let About::Run(run, Happened::Stepped(step)) = &entry.about {

@@ -44,6 +44,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     // The call is `Send`, although it borrows the client mutably: it may run in a task.
     let task = tokio::spawn(async move { Client { calls: 0 }.both(&policy).await });
-    println!("{}", task.await??);
+    let pages = task.await??;
+    println!("{pages}");
+    // The first attempt hung and was cut, the second was refused; the third asked for both pages.
+    assert_eq!(pages, "page 1 and page 2");
     Ok(())
 }

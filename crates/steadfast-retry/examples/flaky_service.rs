@@ -75,6 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         finally = |closing| println!("  over: {} after {} attempts", closing.ending(), closing.attempts()),
     )?;
     println!("{title}");
+    assert_eq!((title.as_str(), service.calls), ("On the stability of paper 7", 3));
 
     let title = retry!(
         policy,
@@ -85,5 +86,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     );
     println!("{title}");
+    assert_eq!((title.as_str(), service.calls), ("an unknown paper", 4), "a rule ends it at its first attempt");
     Ok(())
 }

@@ -17,10 +17,16 @@ fn main() -> Result<(), BadPolicy> {
 
     // Ten minutes, then a reset; and so on.
     let reset = Expected::from(Class::known("net-reset")).taking(Duration::from_secs(600));
-    println!("{}", Forecast::of(&policy, [reset.clone()]));
+    let resets = Forecast::of(&policy, [reset.clone()]);
+    println!("{resets}");
+    assert_eq!(resets.typical().attempts, 6, "the deadline of an hour ends it, not the eight attempts");
+    assert_eq!(resets.warnings().len(), 1, "which is worth a warning");
 
     // First the server asks for half an hour, then the link breaks.
     let asked = Failure::of(busy).server_asks(Duration::from_secs(1800));
-    println!("{}", Forecast::of(&policy, [asked.into(), reset]));
+    let busy = Forecast::of(&policy, [asked.into(), reset]);
+    println!("{busy}");
+    assert_eq!(busy.rows()[1].wait.typical, Some(Duration::from_secs(1800)), "the server's word is obeyed");
+    assert_eq!(busy.typical().attempts, 4);
     Ok(())
 }

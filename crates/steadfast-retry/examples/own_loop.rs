@@ -35,5 +35,6 @@ fn main() -> Result<(), GaveUp<String>> {
         }
     };
     println!("{blocks} blocks");
+    assert_eq!((blocks, copy.done), (10, 12), "three attempts of four blocks each");
     Ok(())
 }

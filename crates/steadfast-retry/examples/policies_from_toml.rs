@@ -37,17 +37,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (key, origin) in &resolved.origins {
         println!("  {key:<14} {origin}");
     }
+    assert_eq!(resolved.origins["loop.attempts"].line, 8, "the policy's own");
+    assert_eq!(resolved.origins["loop.deadline"].line, 3, "inherited");
     for finalizer in resolved.policy.unperformed() {
         println!("left to the runner: {:?} on {}", finalizer.run, finalizer.on);
     }
 
     let page = retry!(resolved.policy, |attempt| fetch(attempt.number()))?;
     println!("{page}");
+    assert_eq!(page, "a whole page");
 
     // Every mistake of a file is told at once, with its place and a remedy.
     let wrong = "[policy.a]\nloop = { atempts = 3 }\n\n[policy.b]\ndelay = { linear = \"1\" }\n";
-    if let Err(mistakes) = PolicySet::parse(wrong, "wrong.toml") {
-        println!("{mistakes}");
-    }
+    let mistakes = PolicySet::parse(wrong, "wrong.toml").expect_err("two mistakes");
+    println!("{mistakes}");
+    assert_eq!(mistakes.as_slice().len(), 2);
     Ok(())
 }

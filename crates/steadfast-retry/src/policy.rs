@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::{AttemptLimit, Class, Delay, Finalizer, Limits, Rule};
+use crate::{AttemptLimit, Class, Delay, Finalizer, Flaw, Limits, Rule};
 
 /// How to go on after a failure: the four parts of every retry ever written by hand.
 ///
@@ -202,48 +202,46 @@ impl PolicyBuilder {
     /// Returns [`BadPolicy`] if something in it could never end, never begin or never matter.
     pub fn build(self) -> Result<Policy, BadPolicy> {
         let policy = self.policy;
-        let bad = |key: &'static str, why: &'static str| {
-            Err(BadPolicy { policy: policy.name.clone().into_owned(), key, why })
-        };
-        let limits = &policy.limits;
+        match policy.flaw() {
+            None => Ok(policy),
+            Some(flaw) => Err(BadPolicy { policy: policy.name.into_owned(), flaw }),
+        }
+    }
+}
+
+impl Policy {
+    /// Finds what keeps it from ending, from beginning, or a part of it from mattering.
+    fn flaw(&self) -> Option<Flaw> {
+        let limits = &self.limits;
         if limits.ceiling == Some(0) {
-            return bad("ceiling", "a ceiling of zero would allow no attempt");
+            return Some(Flaw::NoCeiling);
         }
         match limits.attempts {
-            AttemptLimit::AtMost(0) => {
-                return bad("attempts", "attempts counts calls, the first included, so the least is 1");
-            }
+            AttemptLimit::AtMost(0) => return Some(Flaw::NoAttempts),
             AttemptLimit::AtMost(attempts) if attempts > limits.attempts_of_any_kind() => {
-                return bad("attempts", "it is above the ceiling, which counts every attempt; raise `ceiling`");
+                return Some(Flaw::AttemptsAboveCeiling);
             }
             AttemptLimit::AtMost(_) => {}
-            AttemptLimit::Unlimited => {
-                if limits.deadline.is_none() && limits.ceiling.is_none() {
-                    return bad("attempts", "unlimited attempts need a `deadline` or a `ceiling` of their own");
-                }
+            AttemptLimit::Unlimited if limits.deadline.is_none() && limits.ceiling.is_none() => {
+                return Some(Flaw::NoEnd);
             }
+            AttemptLimit::Unlimited => {}
         }
         if limits.deadline.is_some_and(|deadline| deadline.is_zero()) {
-            return bad("deadline", "a deadline of zero would allow no attempt");
+            return Some(Flaw::NoDeadline);
         }
         if limits.deadline.is_some_and(|deadline| limits.attempt_min > deadline) {
-            return bad("attempt-min", "it is longer than the deadline, so no attempt could begin");
+            return Some(Flaw::AttemptMinBeyondDeadline);
         }
         if limits.attempt_timeout.is_some_and(|timeout| timeout.is_zero()) {
-            return bad("attempt-timeout", "a timeout of zero would end every attempt at once");
+            return Some(Flaw::NoTimeout);
         }
-        if policy.catch.len() > MOST_RULES {
-            return bad("catch", "a policy holds at most 1,000 rules");
+        if self.catch.len() > MOST_RULES {
+            return Some(Flaw::TooManyRules);
         }
-        for rule in policy.catch.iter() {
-            if let Err((key, why)) = rule.check() {
-                return bad(key, why);
-            }
-        }
-        if policy.finally.iter().any(|finalizer| finalizer.attempts == 0) {
-            return bad("finally", "a finalizer's attempts counts calls, so the least is 1");
-        }
-        Ok(policy)
+        let of_finalizers = self.finally.iter().any(|finalizer| finalizer.attempts == 0);
+        let of_finalizers = of_finalizers.then_some(Flaw::FinalizerWithoutAttempts);
+        self.catch.iter().find_map(Rule::flaw).or(of_finalizers)
     }
 }
 
@@ -254,27 +252,32 @@ const MOST_RULES: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadPolicy {
     policy: String,
-    key: &'static str,
-    why: &'static str,
+    flaw: Flaw,
 }
 
 impl BadPolicy {
+    /// Returns what is wrong, for whoever wants to match on it.
+    #[must_use]
+    pub const fn flaw(&self) -> Flaw {
+        self.flaw
+    }
+
     /// Returns the TOML key that is at fault.
     #[must_use]
     pub const fn key(&self) -> &'static str {
-        self.key
+        self.flaw.key()
     }
 
     /// Returns what is wrong with it.
     #[must_use]
     pub const fn why(&self) -> &'static str {
-        self.why
+        self.flaw.why()
     }
 }
 
 impl fmt::Display for BadPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "policy `{}`, `{}`: {}", self.policy, self.key, self.why)
+        write!(f, "policy `{}`, `{}`: {}", self.policy, self.key(), self.why())
     }
 }
 

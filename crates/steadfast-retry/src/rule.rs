@@ -1,9 +1,11 @@
+//! One entry of `catch`: which classes, which account, which delay. Which rule comes first is the policy's affair.
+
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 
-use crate::{Class, ClassPattern, Delay};
+use crate::{Class, ClassPattern, Delay, Flaw};
 
 /// One entry of `catch`: which classes it speaks of, and how they are treated.
 ///
@@ -99,19 +101,16 @@ impl Rule {
         self
     }
 
-    /// Finds what could never matter in it: the key and the reason.
-    pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
+    /// Finds what could never matter in it.
+    pub(crate) fn flaw(&self) -> Option<Flaw> {
         if self.classes.is_empty() {
-            return Err(("class", "a rule without a class would catch nothing"));
+            return Some(Flaw::RuleWithoutClass);
         }
         if self.attempts == Some(0) {
-            let why = "a rule's attempts counts failures, so the least is 1; to end the run at once, say `stop = true`";
-            return Err(("attempts", why));
+            return Some(Flaw::RuleWithoutAttempts);
         }
-        if self.stops && (self.attempts.is_some() || self.delay.is_some() || self.free) {
-            return Err(("stop", "a rule that stops the run needs no attempts, delay or free"));
-        }
-        Ok(())
+        let goes_on = self.attempts.is_some() || self.delay.is_some() || self.free;
+        (self.stops && goes_on).then_some(Flaw::StopAndMore)
     }
 
     /// Says whether it catches a class.

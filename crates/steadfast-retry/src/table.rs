@@ -23,7 +23,7 @@
 //!
 //! # Theory of operation
 //!
-//! A file is parsed once. Each `[policy.x]` is decoded on its own into a [`PolicyTable`], the raw form in which every key is
+//! A text that could harm the parser is refused ([`Refusal`]). A file is parsed once. Each `[policy.x]` is decoded on its own into a [`PolicyTable`], the raw form in which every key is
 //! optional and remembers its place, so that one reading reports the mistakes of all tables. A [`PolicySet`] keeps the
 //! tables by name. A policy comes into being when it is asked for: the chain of `extends` is walked up, and the
 //! tables are laid over the defaults from the top down ([`PolicyTable::over`]), each leaving a note of the place of every
@@ -36,6 +36,7 @@
 mod delay;
 mod error;
 mod forms;
+mod guard;
 mod nearest;
 mod place;
 mod resolve;
@@ -52,8 +53,10 @@ use serde::Deserialize;
 use crate::{AttemptLimit, On};
 
 pub use delay::DelayTable;
-pub use error::{PolicyError, PolicyErrors};
+pub use error::{PolicyError, PolicyErrorKind, PolicyErrors};
 pub use forms::Classes;
+pub use guard::{LONGEST_TEXT, Refusal};
+pub use nearest::nearest;
 pub use place::{Located, Site, Source};
 pub use resolve::Resolved;
 pub use set::PolicySet;

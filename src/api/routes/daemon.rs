@@ -1,3 +1,5 @@
+//! Routes about the daemon itself: its state, its files, its filters, and how it is stopped.
+
 use std::sync::Arc;
 
 use crate::api::desk::Desk;

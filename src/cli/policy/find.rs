@@ -1,13 +1,16 @@
+//! Which policy `--policy` means: a name, a file with or without a name, or a policy written out. What is written
+//! out is guarded and read as a file is.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use steadfast_retry::table::{PolicyErrors, PolicySet, PolicyTable, Resolved, Site, Source};
+use steadfast_retry::table::{PolicyErrors, PolicySet, PolicyTable, Resolved, Site, Source, nearest};
 
 use super::Files;
 use super::inline;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{self, Failure};
+use crate::cli::failure::Failure;
 use crate::cli::files;
 use crate::evidence::Classes;
 use crate::job::Config;
@@ -61,7 +64,7 @@ fn named(name: &str, mut config: Config) -> Result<Found, Failure> {
 
 fn unknown(name: &str, config: &Config) -> Failure {
     let unknown = Failure::not_found(format_args!("no policy is named `{name}`"));
-    match failure::nearest(name, config.policies.keys().map(String::as_str)) {
+    match nearest(name, config.policies.keys().map(String::as_str)) {
         Some(meant) => unknown.help(format_args!("did you mean `{meant}`?")),
         None => unknown.help("`steadfast policy list` shows them all; `--file PATH` adds your own"),
     }

@@ -1,3 +1,6 @@
+//! `steadfast policy plot`: the delays of a policy as a chart. Floats are used for drawing only; the delays are the
+//! engine's.
+
 use std::fmt::Write as _;
 use std::time::Duration;
 

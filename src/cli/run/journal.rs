@@ -1,3 +1,5 @@
+//! Where `run` is written down: by the daemon that lives, else in the store itself. What is written, the recorder says.
+
 use std::time::Duration;
 
 use steadfast_retry::Moment;

@@ -88,7 +88,8 @@ fn entry(value: &str) -> Result<Option<String>, Failure> {
         let items: Vec<String> = rest.split(',').map(|item| form(item.trim())).collect();
         items.join(", ")
     };
-    let number_or_range = |item: &str| if item.contains('-') { quoted(item) } else { item.to_owned() };
+    // Whatever is no number stays inside of quotes: the parser must not meet brackets that somebody typed here.
+    let number_or_range = |item: &str| if item.parse::<i64>().is_ok() { item.to_owned() } else { quoted(item) };
     Ok(Some(match key {
         "exit" => format!("{{ exit = [{}] }}", list(rest, &number_or_range)),
         "signal" => format!("{{ signal = [{}] }}", list(rest, &|item| quoted(&item.to_uppercase()))),

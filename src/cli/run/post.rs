@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,8 @@ impl Post {
     pub(super) fn open(folder: &Path) -> Option<Self> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
         let open = File::open(folder).ok()?;
-        let (mailbox, address) = Mailbox::open(folder, open.as_raw_fd(), "notify").ok()?;
+        let mailbox = Mailbox::open(folder, "notify").ok()?;
+        let address = mailbox.address(open.as_fd());
         Some(Self { mailbox, address, said: Said::default(), folder: folder.to_owned(), _open: open })
     }
 

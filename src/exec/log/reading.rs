@@ -1,9 +1,12 @@
+//! Reading a log while it is written: the kept parts, what was dropped between them, and when each piece came. The
+//! writer is never held up.
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Chunk, ENTRY_BYTES, Stream, bytes_path, index_path};
 use crate::sys::time::Wall;
@@ -15,12 +18,15 @@ use crate::sys::time::Wall;
 #[derive(Debug)]
 pub struct Reading {
     bytes: File,
+    base: PathBuf,
+    /// The index; one that is not there yet is looked for again.
     index: Option<File>,
     position: u64,
     /// The first entry of the index that may still change.
     place: u64,
-    /// Pieces that are not read yet; the last of them may still grow.
+    /// Pieces that are not read yet.
     ahead: VecDeque<Chunk>,
+    /// Whether the last of them is the index's last entry.
     grows: bool,
     /// Ranges that are not kept, each with the place of its entry.
     dropped: Vec<(u64, Range<u64>)>,
@@ -38,10 +44,10 @@ impl Reading {
     /// The log cannot be opened or read.
     pub fn open(base: &Path, from: i64) -> io::Result<Self> {
         let bytes = File::open(bytes_path(base))?;
-        let index = File::open(index_path(base)).ok();
         let mut reading = Self {
             bytes,
-            index,
+            base: base.to_owned(),
+            index: None,
             position: 0,
             place: 0,
             ahead: VecDeque::new(),
@@ -140,18 +146,23 @@ impl Reading {
     /// Reads what is new in the index.
     fn look(&mut self) -> io::Result<()> {
         self.look_at_hole()?;
+        if self.index.is_none() {
+            self.index = File::open(index_path(&self.base)).ok();
+        }
         let Some(index) = &self.index else { return Ok(()) };
         if self.grows {
             self.ahead.pop_back();
             self.grows = false;
         }
         let mut buffer = vec![0; 4096 * ENTRY_BYTES];
+        let begin = self.place;
         loop {
             let got = index.read_at(&mut buffer, self.place * ENTRY_BYTES as u64)?;
             let entries = buffer[..got].as_chunks::<ENTRY_BYTES>().0;
             let last = entries.len() < 4096;
             for (number, entry) in entries.iter().enumerate() {
                 let place = self.place + number as u64;
+                self.grows = false;
                 let Some(chunk) = Chunk::decode(entry) else { continue };
                 self.known = self.known.max(chunk.end());
                 match chunk.stream {
@@ -162,14 +173,14 @@ impl Reading {
                     Stream::Out | Stream::Err | Stream::Mixed => {
                         self.mixed = chunk.stream == Stream::Mixed;
                         self.ahead.push_back(chunk);
-                        self.grows = last && number + 1 == entries.len();
+                        self.grows = true;
                     }
                 }
             }
             self.place += entries.len() as u64;
             if last {
                 // The last entry is read again the next time, for it may have grown.
-                self.place -= u64::from(!entries.is_empty());
+                self.place -= u64::from(self.place > begin);
                 return Ok(());
             }
         }

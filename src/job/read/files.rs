@@ -5,10 +5,9 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use steadfast_retry::table::Source;
+use steadfast_retry::table::{LONGEST_TEXT, Source};
 
 use super::Text;
-use super::guard::LONGEST_FILE;
 use crate::job::{Code, Diagnostic};
 
 /// Reads files and the `*.toml` files of folders, in the order given, each file once.
@@ -87,7 +86,7 @@ fn text_of(path: &Path, real: &Path, owner: Option<u32>) -> Result<Text, Box<Dia
     }
     let mut bytes = Vec::new();
     // One byte more than is taken, so that the guard sees that it is too long.
-    let limit = LONGEST_FILE as u64 + 1;
+    let limit = LONGEST_TEXT as u64 + 1;
     file.by_ref().take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
     let folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(Path::to_owned));
     let folder = folder.filter(|folder| folder.to_str().is_some()).ok_or_else(|| {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZoneDatabase;
 use serde::Deserialize;
-use steadfast_retry::Class;
-use steadfast_retry::table::{Located, PolicyError, PolicySet, PolicyTable, Source};
+use steadfast_retry::table::{Located, PolicyError, PolicyErrorKind, PolicySet, PolicyTable, Source};
+use steadfast_retry::{Class, Flaw};
 
 use super::decode::{Decoded, decode};
 use super::job::{Maker, Wounded};
@@ -250,8 +250,8 @@ impl<'z> Resolver<'z> {
         let mut circles: Vec<Vec<String>> = Vec::new();
         for error in told {
             // Each policy of a circle tells of it, beginning with itself.
-            if let Some((_, way)) = error.message().split_once("in a circle: ") {
-                let mut names: Vec<String> = way.split(" -> ").skip(1).map(str::to_owned).collect();
+            if let PolicyErrorKind::Circle(way) = error.kind() {
+                let mut names = way.clone();
                 names.sort();
                 if circles.contains(&names) {
                     continue;
@@ -272,25 +272,25 @@ impl<'z> Resolver<'z> {
 
     /// Adds a mistake that the library found in a policy or in what a job lays over one.
     pub(super) fn policy_error(&mut self, source: &Source, error: &PolicyError) {
-        let message = error.message();
-        let (code, fallback) = match message {
-            text if text.contains("which is no policy") => {
-                if !self.whole || self.broken_policies.iter().any(|name| text.contains(&format!("`{name}`"))) {
-                    return;
-                }
-                (Code::UNKNOWN_POLICY, "`steadfast policy list` shows the known ones")
-            }
-            text if text.contains("in a circle") => (Code::EXTENDS, "remove one `extends` of them"),
-            text if text.contains("matches no known class") => {
-                if !self.whole {
-                    return;
-                }
+        let (code, fallback) = match error.kind() {
+            PolicyErrorKind::Unknown(name) if !self.whole || self.broken_policies.contains(name) => return,
+            PolicyErrorKind::NoClass if !self.whole => return,
+            PolicyErrorKind::Unknown(_) => (Code::UNKNOWN_POLICY, "`steadfast policy list` shows the known ones"),
+            PolicyErrorKind::Circle(_) => (Code::EXTENDS, "remove one `extends` of them"),
+            PolicyErrorKind::NoClass => {
                 (Code::NO_CLASS, "declare it as `[class.NAME]`, or write the name of a known class")
             }
-            text => (Code::POLICY, remedy(text)),
+            PolicyErrorKind::Flaw(flaw) => (Code::POLICY, remedy(*flaw)),
+            PolicyErrorKind::Delay | PolicyErrorKind::NoProgram => (Code::POLICY, MORE),
+            // A text is guarded, parsed and looked through for names before the library sees its tables.
+            PolicyErrorKind::TooLong
+            | PolicyErrorKind::TooDeep
+            | PolicyErrorKind::Form
+            | PolicyErrorKind::Name
+            | PolicyErrorKind::Twice => (Code::POLICY, MORE),
         };
         let help = error.help().unwrap_or(fallback).to_owned();
-        self.diagnostics.push(Diagnostic::at(code, source, error.span(), message, help));
+        self.diagnostics.push(Diagnostic::at(code, source, error.span(), error.message(), help));
     }
 
     fn resolve_jobs(&mut self, drafts: &[Draft<'_>], broken: &[&str]) -> BTreeMap<String, Arc<crate::job::Job>> {
@@ -318,19 +318,25 @@ impl<'z> Resolver<'z> {
     }
 }
 
-/// What to do about a policy that could not work, by the key that the library names.
-fn remedy(message: &str) -> &'static str {
-    match message.split('`').nth(1).unwrap_or_default() {
-        "ceiling" => "write a ceiling of at least 1",
-        "attempts" if message.contains("unlimited") => "add `deadline` or `ceiling` to `loop`",
-        "attempts" if message.contains("ceiling") => "raise `ceiling`, or write fewer attempts",
-        "attempts" if message.contains("stop = true") => "write `stop = true` in place of `attempts`, or at least 1",
-        "attempts" => "write attempts = 1 or more",
-        "attempt-min" => "write a shorter `attempt-min` or a longer `deadline`",
-        "attempt-timeout" => "leave it out for no timeout, or write a longer one",
-        "class" => "name at least one class, such as class = \"net-*\"",
-        "stop" => "leave out what stands beside `stop`, or `stop` itself",
-        "finally" => "write attempts = 1 or more in the entry of `finally`",
-        _ => "`steadfast explain SF0301` tells more",
+/// The remedy where there is none of its own.
+const MORE: &str = "`steadfast explain SF0301` tells more";
+
+/// What to do about a policy that could not work.
+fn remedy(flaw: Flaw) -> &'static str {
+    match flaw {
+        Flaw::NoCeiling => "write a ceiling of at least 1",
+        Flaw::NoAttempts => "write attempts = 1 or more",
+        Flaw::AttemptsAboveCeiling => "raise `ceiling`, or write fewer attempts",
+        Flaw::NoEnd => "add `deadline` or `ceiling` to `loop`",
+        Flaw::NoDeadline => "leave it out for no deadline, or write a longer one",
+        Flaw::AttemptMinBeyondDeadline => "write a shorter `attempt-min` or a longer `deadline`",
+        Flaw::NoTimeout => "leave it out for no timeout, or write a longer one",
+        Flaw::TooManyRules => {
+            "give classes that are treated alike one rule with a list, or a pattern such as \"net-*\""
+        }
+        Flaw::RuleWithoutClass => "name at least one class, such as class = \"net-*\"",
+        Flaw::RuleWithoutAttempts => "write `stop = true` in place of `attempts`, or at least 1",
+        Flaw::StopAndMore => "leave out what stands beside `stop`, or `stop` itself",
+        Flaw::FinalizerWithoutAttempts => "write attempts = 1 or more in the entry of `finally`",
     }
 }

@@ -124,12 +124,12 @@ impl<'c> Pen<'c> {
             opening.key,
             opening.origin,
             retry_of,
-            word_of(&opening.trigger),
+            opening.trigger.as_str(),
             seq,
             nanos(at),
         ])?;
         if let Some(earlier) = retry_of {
-            self.rows.prepare_cached("UPDATE runs SET settled = 1 WHERE id = ?1")?.execute([earlier])?;
+            self.settle(earlier)?;
         }
         let standing = Standing::opened(opening);
         self.tally.opened(at, run, opening, &standing);
@@ -200,7 +200,7 @@ impl<'c> Pen<'c> {
             }
             Change::FinalizerEnds { piece, result } => {
                 let update = "UPDATE finalizers SET result = ?3, ended_at = ?4 WHERE run = ?1 AND piece = ?2";
-                let row = params![id, piece.to_string(), result_word(*result), at];
+                let row = params![id, piece.to_string(), result.as_str(), at];
                 if self.rows.prepare_cached(update)?.execute(row)? != 1 {
                     return Err(StoreError::Conflict(format!(
                         "run {run} has an end of finalizer {piece}, which never began"
@@ -211,13 +211,25 @@ impl<'c> Pen<'c> {
         Ok(())
     }
 
+    /// Notes that somebody has made up for a failure.
+    fn settle(&self, failed: RunId) -> Result<(), StoreError> {
+        self.rows.prepare_cached("UPDATE runs SET settled = 1 WHERE id = ?1")?.execute([failed])?;
+        Ok(())
+    }
+
     /// Takes up what a closed run means for others: its matrix, and earlier failures that it makes up for.
     fn closed(&mut self, run: RunId, after: &Standing) -> Result<(), StoreError> {
         self.tally.closed(run, after);
         if after.ending == Some(Ending::Succeeded) {
-            let update = "UPDATE runs SET settled = 1 WHERE job = ?1 AND id < ?2 AND point IS ?3 AND settled = 0 \
+            // Asked for first, because an update over an index that it changes would go by way of a table of its own, and there is
+            // hardly ever anything to settle.
+            let select = "SELECT id FROM runs WHERE job = ?1 AND id < ?2 AND point IS ?3 AND settled = 0 \
                           AND state = 'closed' AND ending IN ('gave-up', 'stopped', 'quarantined')";
-            self.rows.prepare_cached(update)?.execute(params![after.job, run, after.point])?;
+            let mut select = self.rows.prepare_cached(select)?;
+            let earlier = select.query_map(params![after.job, run, after.point], |row| row.get(0))?;
+            for earlier in earlier.collect::<Result<Vec<RunId>, _>>()? {
+                self.settle(earlier)?;
+            }
         }
         Ok(())
     }
@@ -291,28 +303,6 @@ fn read_standing(rows: &rusqlite::Connection, run: RunId) -> Result<Option<Stand
 
 fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Conflict(format!("an entry has no JSON: {error}")))
-}
-
-/// Names what opened a run.
-pub(in crate::store) const fn word_of(trigger: &Trigger) -> &'static str {
-    match trigger {
-        Trigger::Asked => "asked",
-        Trigger::Pending => "pending",
-        Trigger::Schedule { .. } => "schedule",
-        Trigger::After { .. } => "after",
-        Trigger::Skipped { .. } => "skipped",
-        Trigger::Retry { .. } => "retry",
-        Trigger::Terminal => "terminal",
-    }
-}
-
-const fn result_word(result: crate::journal::FinalizerResult) -> &'static str {
-    use crate::journal::FinalizerResult::{Done, Failed, Lost};
-    match result {
-        Done => "done",
-        Failed => "failed",
-        Lost => "lost",
-    }
 }
 
 const fn kind_of_run(happened: &Happened) -> &'static str {

@@ -89,7 +89,7 @@ pub(in crate::store) fn read_only(path: &Path) -> Result<Connection, StoreError>
     }
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    super::keep_statements(&connection)?;
     Ok(connection)
 }
 

@@ -1,9 +1,10 @@
+//! The shapes in which an attempt is shown: what was seen, what was decided, what it used.
+
 use serde::{Deserialize, Serialize};
 use steadfast_retry::Ending;
 
 use crate::store::standing::How;
 
-use super::run::EndingWord;
 use super::time::Time;
 
 /// One attempt.
@@ -106,7 +107,6 @@ pub struct DecisionView {
     pub delay_seconds: Option<f64>,
     /// How the run ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<EndingWord>")]
     pub ending: Option<Ending>,
     /// What would be decided by today's program or policy, where that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,3 +1,5 @@
+//! Everything about one run, folded from its journal when it is asked for.
+
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
@@ -31,7 +33,6 @@ pub struct RunView {
     pub trouble: bool,
     /// Why it is over, once that is decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<EndingWord>")]
     pub ending: Option<Ending>,
     /// The decision that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -207,24 +208,6 @@ pub struct SweepView {
     pub first: RunId,
     /// How many runs it has.
     pub size: u32,
-}
-
-/// Why a run is over, as the schema tells it; the values are those of [`Ending`].
-#[derive(schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndingWord {
-    /// An attempt succeeded.
-    Succeeded,
-    /// A limit was reached.
-    GaveUp,
-    /// A rule said so.
-    Stopped,
-    /// Somebody wanted it to end.
-    Cancelled,
-    /// It never began, and now cannot.
-    Skipped,
-    /// It was in flight at too many crashes of the daemon in a row.
-    Quarantined,
 }
 
 /// Reads a run and folds it.

@@ -16,7 +16,6 @@ fn told(lines: impl Iterator<Item = Result<LogLine, steadfast::api::Problem>>) -
 }
 
 #[test]
-#[ignore = "open: a follower now and then sees the end of an attempt before its last lines"]
 fn a_log_is_followed_from_the_queue_to_the_end() {
     let house = House::with(JOBS, "state", &["--slots", "1"]);
     let mut client = house.client();
@@ -27,15 +26,20 @@ fn a_log_is_followed_from_the_queue_to_the_end() {
         std::thread::spawn(move || told(client.log(run, &following()).unwrap()))
     };
     client.drain(false).unwrap();
-    let mut lines = following.join().unwrap();
-    // Two pipes have no common order at one moment.
-    lines[..2].sort();
-    assert_eq!(lines, ["1 Err err 1", "1 Out out 1", "1 Out out 2"]);
+    let lines = following.join().unwrap();
+    // Two pipes have no common order where a busy shim reads them late, and then one piece may hold two lines.
+    let of = |stream: &str| -> String {
+        lines.iter().filter_map(|line| line.strip_prefix(&format!("1 {stream} "))).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!((of("Out").as_str(), of("Err").as_str()), ("out 1\nout 2", "err 1"), "{lines:?}");
+    assert!(lines.iter().all(|line| line.starts_with("1 Out ") || line.starts_with("1 Err ")), "{lines:?}");
     let stored = |client: &mut steadfast::api::Client, query| told(client.log(run, &query).unwrap());
     let only = LogQuery { stream: Some(LogStream::Err), ..LogQuery::default() };
     assert_eq!(stored(&mut client, only), ["1 Err err 1"]);
+    let all: String = stored(&mut client, LogQuery::default()).concat();
     let part = LogQuery { from: Some(-4), until: Some(17), ..LogQuery::default() };
-    assert_eq!(stored(&mut client, part), ["1 Out t 2"]);
+    let (part, last) = (stored(&mut client, part), &all[all.len() - 3..]);
+    assert!(part.len() == 1 && part[0].ends_with(last), "{part:?} of {all:?}");
     let (status, bytes) = house.request("GET", &format!("/v1/runs/{run}/log?form=bytes&stream=out"), &[], "");
     assert_eq!(status, 200);
     assert!(bytes.contains("out 1\n") && bytes.contains("out 2\n") && !bytes.contains("err"), "{bytes}");

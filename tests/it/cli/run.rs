@@ -55,6 +55,19 @@ fn the_last_exit_code_is_handed_on() {
     assert_eq!(code(&["-n", "1", "--exit-code", "steadfast", "-t", "50ms", "--", "sleep", "60"]), 124);
 }
 
+/// Either would end the process where it came to the parser.
+#[test]
+fn a_bomb_on_the_command_line_is_refused_before_the_parser() {
+    let desk = Desk::new();
+    let bomb = include_str!("../../corpus/broken/bomb.toml");
+    let (_, table) = bomb.split_once(" = ").expect("the bomb is the value of a key");
+    let said = desk.say(&["run", "--policy", table, "--", "true"]);
+    assert_eq!(said.code, 125);
+    assert!(said.err.contains("more than 32 brackets are open at once\n"), "{}", &said.err[said.err.len() - 300..]);
+    let said = desk.say(&["run", "--retry-on", &format!("exit:{}", "[".repeat(50_000)), "--", "true"]);
+    assert_eq!(said.code, 125, "what is no number stays in quotes");
+}
+
 #[test]
 fn a_program_that_is_not_there_is_not_tried_again() {
     let said = run(&Desk::new(), &["--", "no-such-program"]);

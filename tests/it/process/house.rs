@@ -249,6 +249,13 @@ pub(super) fn lives(pid: i32) -> bool {
     steadfast::sys::proc::stat(pid).is_some_and(|stat| !stat.is_dead())
 }
 
+/// What a process has taken of the processor: user and system, in hundredths of a second.
+pub(super) fn processor_ticks(pid: i32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
 /// Waits until a file holds a number, and returns it.
 pub(super) fn number_in(path: &Path) -> i32 {
     eventually(&format!("a number in {}", path.display()), || read_number(path).is_some());

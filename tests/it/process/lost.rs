@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use steadfast::exec::{Exit, Fate, Report, Status, Witness};
 use steadfast::launch::{Launch, Rung, ShimKind, Start};
 use steadfast::sys::process::{BootId, Identity};
 
-use super::house::{House, code, eventually, killed_by, lives, number_in, signal};
+use super::house::{House, code, eventually, killed_by, lives, number_in, processor_ticks, signal};
 
 fn only(mut fates: Vec<(Start, Fate)>, start: &Start) -> Fate {
     assert_eq!(fates.len(), 1, "{fates:?}");
@@ -405,6 +405,111 @@ fn a_claim_without_a_word_may_have_been_a_start() {
         house.commit(&start, mark);
         assert!(!Path::new(&house.shims().join("claims").join(start.to_string())).exists());
     }
+}
+
+#[test]
+fn a_claim_without_a_word_is_nobodys_while_a_shim_lives_that_may_hold_it() {
+    let mut house = House::new();
+    let running = waiting(&mut house, "go", 3);
+    let running = house.begin(running);
+    house.started(&running);
+    let nameless = house.launch(&["true"]).start;
+    std::fs::write(house.shims().join("claims").join(nameless.to_string()), "").unwrap();
+    house.expect(&nameless);
+    house.crash();
+    let fates = house.restart();
+    let fate = fates.into_iter().find(|(start, _)| *start == nameless).unwrap().1;
+    assert_eq!(fate, Fate::Running { who: None });
+    let_go(&house, "go");
+    assert_eq!(house.ended(&running).status, code(3));
+    let exit = house.ended(&nameless);
+    assert!(interrupted(&exit), "the last that could have held it is gone: {exit:?}");
+    house.empty();
+}
+
+#[test]
+fn a_shim_that_holds_a_claim_is_none_of_the_programs() {
+    let mut house = House::new();
+    let start = house.launch(&["true"]).start;
+    let claim = house.folder.path().join("claim");
+    std::fs::write(&claim, "").unwrap();
+    let lock = std::fs::File::open(&claim).unwrap();
+    assert!(steadfast::sys::files::lock(&lock).unwrap());
+    for (name, expected) in [("somebody", 1), ("steadfast-shim", 0)] {
+        let script = format!("exec 9<{}; printf {name} > /proc/self/comm; echo ready; read word", claim.display());
+        let piped = std::process::Stdio::piped;
+        let mut command = std::process::Command::new("sh");
+        let mut holder = command.args(["-c", &script]).stdin(piped()).stdout(piped()).spawn().unwrap();
+        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut [0; 6]).unwrap();
+        assert_eq!(steadfast::exec::witness::members(&start, None, &claim, None, &[]).len(), expected, "{name}");
+        drop(holder.stdin.take());
+        holder.wait().unwrap();
+    }
+}
+
+#[test]
+fn watchers_that_die_at_once_follow_each_other_with_pauses() {
+    let mut house = House::new();
+    house.crash();
+    let charge = (steadfast::failpoint::VARIABLE.to_owned(), "shim::adopt::before=abort".to_owned());
+    house.environment = vec![charge];
+    house.restart();
+    let launch = waiting(&mut house, "go", 3);
+    let start = house.begin(launch);
+    house.started(&start);
+    signal(house.shim(), "KILL");
+    let began = Instant::now();
+    for _ in 0..5 {
+        house.until(|report| matches!(report, Report::ShimLost { .. }).then_some(()));
+    }
+    assert!(began.elapsed() > Duration::from_millis(600), "five shims died in {:?}", began.elapsed());
+    let_go(&house, "go");
+    let exit = house.ended(&start);
+    assert!(interrupted(&exit), "{exit:?}");
+    house.empty();
+}
+
+#[test]
+fn a_shim_that_only_hangs_up_is_called_with_pauses() {
+    let mut house = House::new();
+    house.crash();
+    let home = house.shims().join("00000000000000aa");
+    std::fs::create_dir(&home).unwrap();
+    let lock = std::fs::File::create(home.join("lock")).unwrap();
+    assert!(steadfast::sys::files::lock(&lock).unwrap());
+    let listener = std::os::unix::net::UnixListener::bind(home.join("socket")).unwrap();
+    let (caller, called) = std::sync::mpsc::channel();
+    std::thread::spawn(move || listener.incoming().take(5).for_each(|_| caller.send(()).unwrap()));
+    house.restart();
+    let began = Instant::now();
+    (0..5).for_each(|_| called.recv_timeout(Duration::from_secs(30)).unwrap());
+    assert!(began.elapsed() > Duration::from_millis(600), "called five times in {:?}", began.elapsed());
+    drop(lock);
+    house.empty();
+}
+
+#[test]
+fn a_lonely_shim_that_cannot_write_waits_for_room_at_rest() {
+    let mut house = House::new();
+    house.crash();
+    house.environment = vec![(steadfast::failpoint::VARIABLE.to_owned(), "shim::journal::before=error@2+".to_owned())];
+    house.restart();
+    let launch = house.script("echo $$ > pid; exit 3");
+    let start = house.begin(launch);
+    let program = number_in(&house.folder.path().join("pid"));
+    eventually("the program has ended", || !lives(program));
+    let shim = house.shim();
+    house.crash();
+    let alone = Instant::now();
+    eventually("a shim that is lonely would have ended", || alone.elapsed() > Duration::from_secs(7));
+    assert!(lives(shim), "it has something to say");
+    assert!(processor_ticks(shim) < 50, "it took {} ticks to wait", processor_ticks(shim));
+    signal(shim, "KILL");
+    eventually("it is dead", || !lives(shim));
+    let Fate::Ended { exit, mark } = only(house.restart(), &start) else { panic!("nothing lives") };
+    assert!(interrupted(&exit), "{exit:?}");
+    house.commit(&start, mark);
+    house.empty();
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use steadfast::exec::{Exit, Status};
-use steadfast::launch::ShimKind;
+use steadfast::exec::{Exit, Report, Status};
+use steadfast::launch::{Rung, ShimKind, Start};
 
-use super::house::{House, code};
+use super::house::{House, code, killed_by, lives, number_in};
 
 fn refused(exit: Exit, errno: i32, words: &str) {
     let Status::NotStarted { errno: found, what } = exit.status else { panic!("{exit:?}") };
@@ -123,7 +123,7 @@ print(open("/proc/self/oom_score_adj").read().strip())
         is("True", "a session of its own");
         is(&folder.to_string_lossy(), "its folder");
         lines.next().expect("the score");
-        house.hands().stop(&other, steadfast::launch::Rung::Kill);
+        house.hands().stop(&other, Rung::Kill);
         house.ended(&other);
     }
 }
@@ -181,7 +181,7 @@ fn a_cgroup_of_its_own_holds_everything() {
     let exit = house.run(launch);
     let text = String::from_utf8(house.log(&exit)).unwrap();
     assert!(text.contains("steadfast-1-1-"), "{text}");
-    assert!(exit.survivors.is_empty() && !super::house::lives(super::house::number_in(&note)), "{exit:?}");
+    assert!(exit.survivors.is_empty() && !lives(number_in(&note)), "{exit:?}");
     house.empty();
     assert_eq!(std::fs::read_dir(&parent.0).unwrap().flatten().filter(|entry| entry.path().is_dir()).count(), 0);
 }
@@ -200,4 +200,55 @@ fn cgroup() -> Option<Parent> {
     let path = root.join(format!("steadfast-test-{}", std::process::id()));
     std::fs::create_dir(&path).ok()?;
     Some(Parent(path))
+}
+
+/// A house whose shims have failpoints armed.
+fn armed(charges: &str) -> House {
+    let mut house = House::new();
+    house.crash();
+    house.environment = vec![(steadfast::failpoint::VARIABLE.to_owned(), charges.to_owned())];
+    house.restart();
+    house
+}
+
+fn never_started(house: &mut House, start: &Start) {
+    house.until(|report| match report {
+        Report::NeverStarted { start: of, .. } if of == *start => Some(()),
+        Report::Ended { exit, .. } if exit.start == *start => panic!("ended: {exit:?}"),
+        _ => None,
+    });
+    house.forget(start);
+}
+
+#[test]
+fn a_start_whose_claim_says_no_word_never_happens() {
+    let mut house = armed("shim::claim::write=error@1");
+    let refused = house.script("echo x > happened");
+    let refused = house.begin(refused);
+    never_started(&mut house, &refused);
+    assert!(!house.shims().join("claims").join(refused.to_string()).exists());
+    let next = house.script("exit 4");
+    assert_eq!(house.run(next).status, code(4), "the next one may");
+    assert!(!house.folder.path().join("happened").exists());
+    house.empty();
+}
+
+#[test]
+fn nothing_begins_that_cannot_be_written_down() {
+    // The journal takes nothing from the first start on, and takes up again after a few seconds.
+    let mut house = armed(&["shim::journal::before=error@2"; 6].join(";"));
+    let note = house.folder.path().join("pid");
+    let first = house.script("echo $$ > pid; exec sleep 60");
+    let first = house.begin(first);
+    let program = number_in(&note);
+    let second = house.script("echo x > happened");
+    let second = house.begin(second);
+    never_started(&mut house, &second);
+    assert!(!house.folder.path().join("happened").exists());
+    assert!(lives(program), "what had begun goes on");
+    house.hands().stop(&first, Rung::Kill);
+    assert_eq!(house.ended(&first).status, killed_by(9));
+    let next = house.script("exit 4");
+    assert_eq!(house.run(next).status, code(4), "there is room again");
+    house.empty();
 }

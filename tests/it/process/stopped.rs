@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use steadfast::exec::{Act, Report};
 use steadfast::launch::{Leftovers, Rung, ShimKind};
 
-use super::house::{House, code, eventually, killed_by, lives, number_in, signal};
+use super::house::{House, code, eventually, killed_by, lives, number_in, processor_ticks, signal};
 
 #[test]
 fn a_program_that_heeds_term_gets_no_more() {
@@ -180,6 +180,26 @@ fn a_held_pipe_delays_the_end_by_two_seconds_and_no_more() {
     assert_eq!((exit.status.clone(), exit.survivors.len()), (code(0), 1));
     assert_eq!(house.log(&exit), b"before\n");
     signal(exit.survivors[0].who.pid, "KILL");
+}
+
+#[test]
+fn a_leftover_that_ignores_term_and_holds_the_pipe_costs_its_neighbours_nothing() {
+    let mut house = House::new();
+    // The sleeper inherits the ignored signal and stdout; it has 20 seconds before it is killed.
+    let mut launch = house.script("trap '' TERM; sleep 60 & exit 3");
+    launch.watch.stop.all = Duration::from_secs(20);
+    let leaving = house.begin(launch);
+    house.until(|report| matches!(report, Report::LeaderEnded { .. }).then_some(()));
+    let (began, shim) = (Instant::now(), house.shim());
+    while began.elapsed() < Duration::from_secs(4) {
+        let (launch, asked) = (house.script("sleep 0.1"), Instant::now());
+        assert_eq!(house.run(launch).status, code(0));
+        assert!(asked.elapsed() < Duration::from_secs(2), "served after {:?}", asked.elapsed());
+    }
+    assert!(processor_ticks(shim) < 100, "the shim had nothing to do, and took {} ticks", processor_ticks(shim));
+    house.hands().stop(&leaving, Rung::Kill);
+    assert_eq!(house.ended(&leaving).status, code(3));
+    house.empty();
 }
 
 #[test]

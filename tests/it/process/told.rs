@@ -59,6 +59,30 @@ fn words_are_forwarded_live_and_kept_for_the_end() {
 }
 
 #[test]
+fn a_socket_that_goes_to_the_next_program_tells_it_nothing_of_the_last() {
+    let mut house = House::new();
+    let mut sockets = Vec::new();
+    for (said, code_) in [("['X_STEP=5', 'X_FAIL=out-of-luck', 'X_PHASE=save']", 1), ("['X_STEP=2']", 0), ("[]", 0)] {
+        let script =
+            format!("{}\nopen('socket', 'w').write(os.environ['NOTIFY_SOCKET'])\nos._exit({code_})", say(said));
+        let mut launch = house.launch(&["python3", "-c", &script]);
+        launch.notify = true;
+        let start = house.begin(launch);
+        let exit = house.ended(&start);
+        sockets.push(std::fs::read_to_string(house.folder.path().join("socket")).unwrap());
+        let heard = (exit.status.clone(), exit.said.step, exit.said.phase.as_deref(), exit.said.facts.len());
+        let expected = match sockets.len() {
+            1 => (code(1), Some(5), Some("save"), 1),
+            2 => (code(0), Some(2), None, 0),
+            _ => (code(0), None, None, 0),
+        };
+        assert_eq!(heard, expected);
+    }
+    assert!(sockets.iter().all(|socket| *socket == sockets[0]), "the socket is used again: {sockets:?}");
+    house.empty();
+}
+
+#[test]
 fn a_chatterbox_is_heard_once_a_second() {
     let mut house = House::new();
     let script = format!("{}\nprint('done')", say("(f'X_STEP={n}' for n in range(3000))"));

@@ -42,7 +42,7 @@ fn the_child_that_writes_until_it_dies() {
             break;
         }
         let life = if run % 3 == 0 { bad_life(run, "index") } else { good_life(run, "crawl") };
-        writer.submit(writer.epoch(), run, batch(life));
+        writer.submit(writer.epoch(), [(run, batch(life))]);
     }
     drop(writer);
 }

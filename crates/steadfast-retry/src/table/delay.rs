@@ -1,3 +1,6 @@
+//! The table `delay`: one shape, and the keys that go with it. The shapes themselves, and their arithmetic, are
+//! [`Delay`](crate::Delay)'s.
+
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
@@ -6,6 +9,7 @@ use core::time::Duration;
 
 use serde::Deserialize;
 
+use super::PolicyErrorKind as Kind;
 use super::error::Mistakes;
 use super::{Located, forms};
 use crate::{Delay, Factor, Jitter, Pretty};
@@ -82,7 +86,7 @@ impl DelayTable {
                     [] => format!("leave `{name}` out"),
                     uses => format!("leave `{name}` out; beside `{key}` may stand: {}", uses.join(", ")),
                 };
-                mistakes.add(span, format!("`{name}` is not used by the shape `{key}`"), Some(help));
+                mistakes.add(Kind::Delay, span, format!("`{name}` is not used by the shape `{key}`"), Some(help));
                 fits = false;
             }
         }
@@ -101,6 +105,7 @@ impl DelayTable {
             let whose = if self.cap.is_some() { "the cap" } else { "the default cap" };
             let place = self.cap.as_ref().map_or(at, |cap| &cap.span);
             mistakes.add(
+                Kind::Delay,
                 place,
                 format!("the first delay, {}, is above {whose} of {}", Pretty(first), Pretty(cap)),
                 Some(format!("set `cap` to at least {}", Pretty(first))),
@@ -128,7 +133,7 @@ impl DelayTable {
         if let Some(list) = &self.list {
             if list.value.is_empty() {
                 let help = "write for example [\"1s\", \"5s\", \"1m\"], whose last value repeats";
-                mistakes.add(&list.span, "the list of delays is empty", Some(help.into()));
+                mistakes.add(Kind::Delay, &list.span, "the list of delays is empty", Some(help.into()));
                 return None;
             }
             let delay = Delay::list(Cow::Owned(list.value.clone()));
@@ -137,13 +142,13 @@ impl DelayTable {
         match chosen.len() {
             1 => chosen.pop().map(|(shape, _)| shape),
             0 => {
-                mistakes.add(at, "the delay has no shape", Some(format!("give exactly one of {SHAPES}")));
+                mistakes.add(Kind::Delay, at, "the delay has no shape", Some(format!("give exactly one of {SHAPES}")));
                 None
             }
             _ => {
                 let (one, other) = (chosen[0].0.key, chosen[1].0.key);
                 let message = format!("a delay has one shape, and here are `{one}` and `{other}`");
-                mistakes.add(chosen[1].1, message, Some(format!("give exactly one of {SHAPES}")));
+                mistakes.add(Kind::Delay, chosen[1].1, message, Some(format!("give exactly one of {SHAPES}")));
                 None
             }
         }

@@ -1,11 +1,15 @@
+//! Mistakes in files of policies, each with its place, its kind and a remedy. Codes and colours belong to whoever
+//! shows them.
+
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
 use super::{Site, Source};
-use crate::Origin;
+use crate::{Flaw, Origin};
 
 /// One mistake in a file of policies, with its place and a remedy.
 ///
@@ -19,8 +23,36 @@ use crate::Origin;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError(Box<Inner>);
 
+/// What a mistake is about, for whoever adds a remedy or a code of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyErrorKind {
+    /// The text is too long to be parsed.
+    TooLong,
+    /// The text is nested too deeply to be parsed.
+    TooDeep,
+    /// It is no TOML, a key is unknown, or a value has a wrong form.
+    Form,
+    /// A name is no name for a policy.
+    Name,
+    /// A name is declared twice.
+    Twice,
+    /// There is no policy of this name.
+    Unknown(String),
+    /// Each of these policies extends the next one, and the last one the first.
+    Circle(Vec<String>),
+    /// A pattern matches no known class.
+    NoClass,
+    /// A delay has no shape, more than one, or one that the rest does not fit.
+    Delay,
+    /// A finalizer names no program.
+    NoProgram,
+    /// Something could never end, never begin or never matter.
+    Flaw(Flaw),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Inner {
+    kind: PolicyErrorKind,
     policy: Option<String>,
     origin: Origin,
     column: u32,
@@ -31,6 +63,7 @@ struct Inner {
 
 impl PolicyError {
     pub(super) fn new(
+        kind: PolicyErrorKind,
         source: &Source,
         policy: Option<&str>,
         span: &Range<usize>,
@@ -40,7 +73,13 @@ impl PolicyError {
         let (line, column) = source.line_and_column(span.start);
         let origin = Origin { line, ..source.origin(0) };
         let policy = policy.map(String::from);
-        Self(Box::new(Inner { policy, origin, column, span: span.clone(), message: message.into(), help }))
+        Self(Box::new(Inner { kind, policy, origin, column, span: span.clone(), message: message.into(), help }))
+    }
+
+    /// Returns what the mistake is about.
+    #[must_use]
+    pub fn kind(&self) -> &PolicyErrorKind {
+        &self.0.kind
     }
 
     /// Returns the name of the policy (or job) that the mistake is in, `None` for a mistake in the file itself.
@@ -156,7 +195,17 @@ impl<'a> Mistakes<'a> {
         Self { site, found: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, span: &Range<usize>, message: impl Into<String>, help: Option<String>) {
-        self.found.push(PolicyError::new(self.site.source, Some(self.site.name), span, message, help));
+    pub(super) fn add(
+        &mut self,
+        kind: PolicyErrorKind,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.found.push(PolicyError::new(kind, self.site.source, Some(self.site.name), span, message, help));
+    }
+
+    pub(super) fn flaw(&mut self, flaw: Flaw, span: &Range<usize>) {
+        self.add(PolicyErrorKind::Flaw(flaw), span, format!("`{}`: {}", flaw.key(), flaw.why()), None);
     }
 }

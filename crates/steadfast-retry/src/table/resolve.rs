@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
 
+use super::PolicyErrorKind as Kind;
 use super::error::Mistakes;
 use super::{FinalizerTable, Located, LoopTable, PolicyErrors, PolicyTable, RuleTable, Site};
-use crate::{Finalizer, Limits, Origin, Policy, Rule};
+use crate::{Finalizer, Flaw, Limits, Origin, Policy, Rule};
 
 /// A checked policy, and where each of its values was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,8 +64,9 @@ impl PolicyTable {
         match builder.build() {
             Ok(policy) => PolicyErrors::or(mistakes.found, Resolved { policy, origins }),
             Err(bad) => {
-                let written = self.limits.as_ref().and_then(|written| written.place_of(bad.key()));
-                mistakes.add(&written.unwrap_or(site.span.clone()), format!("`{}`: {}", bad.key(), bad.why()), None);
+                let flaw = bad.flaw();
+                let written = self.limits.as_ref().and_then(|written| written.place_of(flaw));
+                mistakes.flaw(flaw, &written.unwrap_or(site.span.clone()));
                 PolicyErrors::or(mistakes.found, Resolved::default())
             }
         }
@@ -118,16 +120,22 @@ impl LoopTable {
         set("obey-server", &self.obey_server, &mut limits.obey_server, note);
     }
 
-    /// The place of a key that the check of a whole policy found at fault.
-    fn place_of(&self, key: &str) -> Option<Range<usize>> {
+    /// The place of what the check of a whole policy found at fault, where that stands in the loop.
+    fn place_of(&self, flaw: Flaw) -> Option<Range<usize>> {
         let duration = |written: &Option<Located<Duration>>| written.as_ref().map(|written| written.span.clone());
-        match key {
-            "attempts" => self.attempts.as_ref().map(|written| written.span.clone()),
-            "ceiling" => self.ceiling.as_ref().map(|written| written.span.clone()),
-            "attempt-min" => duration(&self.attempt_min),
-            "attempt-timeout" => duration(&self.attempt_timeout),
-            "deadline" => duration(&self.deadline),
-            _ => None,
+        match flaw {
+            Flaw::NoAttempts | Flaw::AttemptsAboveCeiling | Flaw::NoEnd => {
+                self.attempts.as_ref().map(|written| written.span.clone())
+            }
+            Flaw::NoCeiling => self.ceiling.as_ref().map(|written| written.span.clone()),
+            Flaw::AttemptMinBeyondDeadline => duration(&self.attempt_min),
+            Flaw::NoTimeout => duration(&self.attempt_timeout),
+            Flaw::NoDeadline => duration(&self.deadline),
+            Flaw::TooManyRules
+            | Flaw::RuleWithoutClass
+            | Flaw::RuleWithoutAttempts
+            | Flaw::StopAndMore
+            | Flaw::FinalizerWithoutAttempts => None,
         }
     }
 }
@@ -147,15 +155,12 @@ impl RuleTable {
             obey_server: self.obey_server.as_ref().map(|written| written.value),
             origin: Some(mistakes.site.source.origin(at.start)),
         };
-        match rule.check() {
-            Ok(()) => Some(rule),
-            Err((key, why)) => {
-                let attempts = self.attempts.as_ref().filter(|_| key == "attempts").map(|written| &written.span);
-                let stop = self.stop.as_ref().filter(|_| key == "stop").map(|written| &written.span);
-                mistakes.add(attempts.or(stop).unwrap_or(at), format!("`{key}`: {why}"), None);
-                None
-            }
-        }
+        let Some(flaw) = rule.flaw() else { return Some(rule) };
+        let attempts =
+            self.attempts.as_ref().filter(|_| flaw == Flaw::RuleWithoutAttempts).map(|written| &written.span);
+        let stop = self.stop.as_ref().filter(|_| flaw == Flaw::StopAndMore).map(|written| &written.span);
+        mistakes.flaw(flaw, attempts.or(stop).unwrap_or(at));
+        None
     }
 }
 
@@ -164,11 +169,12 @@ impl FinalizerTable {
         let run = &self.run;
         if run.value.first().is_none_or(String::is_empty) {
             let help = "write the program and its arguments, such as [\"scripts/page.sh\", \"{job}\"]";
-            mistakes.add(&run.span, "`run` names no program", Some(help.into()));
+            mistakes.add(Kind::NoProgram, &run.span, "`run` names no program", Some(help.into()));
             return None;
         }
         if let Some(attempts) = self.attempts.as_ref().filter(|written| written.value == 0) {
-            mistakes.add(&attempts.span, "`attempts`: a finalizer's attempts counts calls, so the least is 1", None);
+            let (flaw, span) = (Flaw::FinalizerWithoutAttempts, &attempts.span);
+            mistakes.add(Kind::Flaw(flaw), span, format!("`attempts`: {}", flaw.why()), None);
             return None;
         }
         let mut finalizer = Finalizer::new(self.on.value, run.value.clone());

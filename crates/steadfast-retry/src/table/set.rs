@@ -1,3 +1,6 @@
+//! Policies by name: read from texts, put together along `extends` when they are asked for. Laying one table over
+//! another is [`resolve`](super::resolve)'s.
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -7,8 +10,9 @@ use core::ops::Range;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use super::PolicyErrorKind as Kind;
 use super::nearest::nearest;
-use super::{Located, PolicyError, PolicyErrors, PolicyTable, Resolved, Site, Source};
+use super::{Located, PolicyError, PolicyErrors, PolicyTable, Refusal, Resolved, Site, Source};
 use crate::class::is_kebab_case;
 use crate::{Class, ClassPattern, Policy};
 
@@ -29,9 +33,6 @@ struct Entry {
 /// The tables that belong to the runner. A library that reads the same file leaves them alone, and says so.
 const RUNNERS: [&str; 8] = ["breaker", "budget", "class", "daemon", "group", "job", "notify", "trace"];
 
-/// The longest file that is parsed.
-const LONGEST_FILE: usize = 256 * 1024;
-
 impl PolicySet {
     /// Makes a set without policies.
     #[must_use]
@@ -49,9 +50,13 @@ impl PolicySet {
     /// in the whole policy is told by [`PolicySet::check`] and [`PolicySet::get`].
     pub fn parse(text: &str, file: &str) -> Result<Self, PolicyErrors> {
         let source = Source::new(file, text);
-        if text.len() > LONGEST_FILE {
-            let message = format!("the file is longer than {} KiB", LONGEST_FILE / 1024);
-            return Err(PolicyErrors::one(PolicyError::new(&source, None, &(0..0), message, None)));
+        if let Some(refusal) = Refusal::of(text) {
+            let kind = match refusal {
+                Refusal::TooLong => Kind::TooLong,
+                Refusal::TooDeep(_) | Refusal::TooManyBrackets(_) | Refusal::TooManyDots(_) => Kind::TooDeep,
+            };
+            let (message, help) = (format!("{refusal}"), refusal.help().into());
+            return Err(PolicyErrors::one(PolicyError::new(kind, &source, None, &refusal.span(), message, Some(help))));
         }
         let root = DeTable::parse(text).map_err(|bad| PolicyErrors::one(spoken(&bad, &source, None, &(0..0))))?;
         let mut set = Self::new();
@@ -71,12 +76,13 @@ impl PolicySet {
                 (runners, _) if RUNNERS.contains(&runners) => set.unread.push(String::from(runners)),
                 ("policy", _) => {
                     let help = Some("write `[policy.NAME]`".into());
-                    errors.push(PolicyError::new(&source, None, &span, "`policy` is no table", help));
+                    errors.push(PolicyError::new(Kind::Form, &source, None, &span, "`policy` is no table", help));
                 }
                 (other, _) => {
                     let meant = nearest(other, RUNNERS.into_iter().chain(["policy"]));
                     let help = meant.map_or("policies are written as `[policy.NAME]`".into(), did_you_mean);
-                    errors.push(PolicyError::new(&source, None, &span, format!("unknown key `{other}`"), Some(help)));
+                    let message = format!("unknown key `{other}`");
+                    errors.push(PolicyError::new(Kind::Form, &source, None, &span, message, Some(help)));
                 }
             }
         }
@@ -97,13 +103,13 @@ impl PolicySet {
     ) -> Result<(), PolicyError> {
         if !is_kebab_case(name.as_bytes()) {
             let message = format!("`{name}` is no policy name: names are kebab-case, such as `model-download`");
-            return Err(PolicyError::new(&source, None, &span, message, None));
+            return Err(PolicyError::new(Kind::Name, &source, None, &span, message, None));
         }
         if let Some(there) = self.entries.get(name) {
             let first = there.source.origin(there.span.start);
             let help = Some("rename one of them".into());
             let message = format!("it is declared twice, first at {first}");
-            return Err(PolicyError::new(&source, Some(name), &span, message, help));
+            return Err(PolicyError::new(Kind::Twice, &source, Some(name), &span, message, help));
         }
         self.entries.insert(name.into(), Entry { table, source, span });
         Ok(())
@@ -176,7 +182,15 @@ impl PolicySet {
                 let round: Vec<&str> = chain[start..].iter().map(|(seen, _)| *seen).collect();
                 let message = format!("`extends` goes in a circle: {} -> {name}", round.join(" -> "));
                 let help = Some("remove one `extends` of them".into());
-                return Err(PolicyErrors::one(PolicyError::new(source, Some(child), &wanted.span, message, help)));
+                let kind = Kind::Circle(round.into_iter().map(String::from).collect());
+                return Err(PolicyErrors::one(PolicyError::new(
+                    kind,
+                    source,
+                    Some(child),
+                    &wanted.span,
+                    message,
+                    help,
+                )));
             }
             chain.push((name, entry));
             next = entry.table.extends.as_ref().map(|parent| Located::new(parent.value.as_str(), parent.span.clone()));
@@ -189,14 +203,16 @@ impl PolicySet {
     fn unknown(&self, wanted: &Located<&str>, child: Option<&(&str, &Entry)>) -> PolicyError {
         let name = wanted.value;
         let help = nearest(name, self.names()).map_or_else(|| self.listed(), did_you_mean);
+        let kind = Kind::Unknown(String::from(name));
         match child {
             Some((child, Entry { source, .. })) => {
                 let message = format!("it extends `{name}`, which is no policy");
-                PolicyError::new(source, Some(child), &wanted.span, message, Some(help))
+                PolicyError::new(kind, source, Some(child), &wanted.span, message, Some(help))
             }
             None => {
                 let asked = Source::new("(asked for)", "");
-                PolicyError::new(&asked, None, &(0..0), format!("no policy is named `{name}`"), Some(help))
+                let message = format!("no policy is named `{name}`");
+                PolicyError::new(kind, &asked, None, &(0..0), message, Some(help))
             }
         }
     }
@@ -251,7 +267,14 @@ impl PolicyTable {
         let errors = strays.map(|pattern| {
             let meant = nearest(pattern.value.as_str(), known.iter().map(Class::as_str));
             let message = format!("the pattern `{}` matches no known class", pattern.value);
-            PolicyError::new(site.source, Some(site.name), &pattern.span, message, meant.map(did_you_mean))
+            PolicyError::new(
+                Kind::NoClass,
+                site.source,
+                Some(site.name),
+                &pattern.span,
+                message,
+                meant.map(did_you_mean),
+            )
         });
         PolicyErrors::or(errors.collect(), ())
     }
@@ -267,12 +290,12 @@ fn spoken(bad: &toml::de::Error, source: &Source, policy: Option<&str>, table: &
     let message = bad.message();
     let Some(rest) = message.strip_prefix("unknown field ") else {
         let message = message.replace("missing field ", "missing key ");
-        return PolicyError::new(source, policy, &span, message, None);
+        return PolicyError::new(Kind::Form, source, policy, &span, message, None);
     };
     let mut quoted = rest.split('`').skip(1).step_by(2);
     let typed = quoted.next().unwrap_or_default();
     let known: Vec<&str> = quoted.collect();
     let listed = || format!("known keys are: {}", known.join(", "));
     let help = nearest(typed, known.iter().copied()).map_or_else(listed, did_you_mean);
-    PolicyError::new(source, policy, &span, format!("unknown key `{typed}`"), Some(help))
+    PolicyError::new(Kind::Form, source, policy, &span, format!("unknown key `{typed}`"), Some(help))
 }

@@ -89,3 +89,34 @@ fn bytes_without_an_index_are_both_streams() {
     assert_eq!(told(&mut reading, false), [""; 0], "the index may come in a moment");
     assert_eq!(told(&mut reading, true), ["0 Mixed loss 0.1\n"]);
 }
+
+#[test]
+fn an_index_that_comes_after_the_log_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().join("1");
+    let mut log = writer(folder.path(), 1 << 20);
+    log.append(Stream::Out, b"one", Wall(SECOND));
+    // As a reader finds it that comes between the creation of the two files.
+    let aside = folder.path().join("aside");
+    std::fs::rename(index_path(&base), &aside).unwrap();
+    let mut reading = Reading::open(&base, 0).unwrap();
+    assert_eq!(told(&mut reading, false), [""; 0]);
+    std::fs::rename(&aside, index_path(&base)).unwrap();
+    log.append(Stream::Err, b"two", Wall(2 * SECOND));
+    assert_eq!(told(&mut reading, false), ["0 Out one", "3 Err two"]);
+}
+
+#[test]
+fn the_last_entry_may_grow_where_the_index_fills_whole_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = writer(folder.path(), 1 << 26);
+    for number in 0..4096 {
+        log.append(Stream::Out, b"x", Wall(number * SECOND));
+    }
+    let mut reading = Reading::open(&folder.path().join("1"), 4095).unwrap();
+    assert_eq!(told(&mut reading, false), ["4095 Out x"]);
+    log.append(Stream::Out, b"y", Wall(4095 * SECOND + 1));
+    assert_eq!(told(&mut reading, false), ["4096 Out y"]);
+    log.append(Stream::Err, b"z", Wall(4096 * SECOND));
+    assert_eq!(told(&mut reading, false), ["4097 Err z"]);
+}
