@@ -5,26 +5,24 @@
 #![allow(clippy::disallowed_methods, reason = "a bench reads clocks and starts programs")]
 #![allow(clippy::print_stdout, reason = "a bench talks to whoever runs it")]
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+#[path = "support/house.rs"]
+#[allow(dead_code, reason = "each bench uses its part of the house")]
+mod house;
 
-use steadfast::api::{Client, Start};
-use steadfast::state::StateDir;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use house::{Daemon, SLOTS, fdatasync, median, millis, timed};
 
 const RUNS: u32 = 2_000;
-const SLOTS: u32 = 4;
 const ROUNDS: usize = 7;
-const QUEUED: u32 = 100_000;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     println!("fdatasync of 4 KiB, p50: {:.2} ms", millis(fdatasync(folder.path())));
     throughput(folder.path());
-    waiting(folder.path());
 }
 
 /// A name, and what takes the time of one round.
@@ -39,14 +37,11 @@ fn throughput(folder: &Path) {
         ("the same with a journal", Box::new(|| timed(|| journal_loop(&journal)))),
         ("steadfast", Box::new(|| daemon.run_all("t", RUNS))),
     ];
-    for (name, program, flags) in
-        [("xargs, recording nothing", "xargs", "-P4 -n1"), ("GNU parallel", "parallel", "-j4 --joblog /dev/null")]
-    {
-        if let Some(path) = found(program) {
-            let line = format!("seq {RUNS} | {path} {flags} true");
-            contestants.push((name, Box::new(move || timed(|| shell(&line)))));
-        }
-    }
+    contestants.extend(
+        peers(folder)
+            .into_iter()
+            .map(|(name, line)| -> Contestant<'_> { (name, Box::new(move || timed(|| shell(&line)))) }),
+    );
     let mut rounds: Vec<Vec<Duration>> = vec![Vec::new(); contestants.len()];
     for _ in 0..ROUNDS {
         for (times, (_, contestant)) in rounds.iter_mut().zip(&mut contestants) {
@@ -58,102 +53,51 @@ fn throughput(folder: &Path) {
     for ((name, _), times) in contestants.iter().zip(&mut rounds) {
         let time = median(times);
         let rate = f64::from(RUNS) / time.as_secs_f64();
-        println!("  {name:<26} {rate:>7.0} runs/s  {:.2} x bare", bare.as_secs_f64() / time.as_secs_f64());
+        println!("  {name:<28} {rate:>7.0} runs/s  {:.2} x bare", bare.as_secs_f64() / time.as_secs_f64());
     }
 }
 
-/// One start with nothing before it, and with very much.
-fn waiting(folder: &Path) {
-    let jobs = "[group.shut]\nslots = 1\n[job.t.command]\nrun = [\"true\"]\n\
-                [job.wall]\ngroup = \"shut\"\n[job.wall.command]\nrun = [\"sleep\", \"600\"]\n";
-    let daemon = Daemon::begin(&folder.join("waiting"), jobs);
-    println!("\none `start` by the program, durable");
-    let alone = median_of(40, || timed(|| daemon.program(&["start", "t"])));
-    println!("  nothing queued        p50 {:.2} ms", millis(alone));
-    let before = daemon.pss_kib();
-    let submitted = timed(|| daemon.open("wall", QUEUED));
-    println!("  bulk submit           {:.0} runs/s", f64::from(QUEUED) / submitted.as_secs_f64());
-    std::thread::sleep(Duration::from_secs(3));
-    let grown = daemon.pss_kib() as f64 - before as f64;
-    println!("  memory for {QUEUED}    {:.1} MiB", grown / 1024.0);
-    let crowded = median_of(40, || timed(|| daemon.program(&["start", "t"])));
-    println!(
-        "  {QUEUED} queued         p50 {:.2} ms  {:.2} x alone",
-        millis(crowded),
-        crowded.as_secs_f64() / alone.as_secs_f64()
-    );
-    println!(
-        "  a page of `ps`        p50 {:.2} ms",
-        millis(median_of(20, || timed(|| daemon.program(&["ps", "--json"]))))
-    );
+/// The peers that are installed here, and the line with which each does the same.
+fn peers(folder: &Path) -> Vec<(&'static str, String)> {
+    let own = folder.display();
+    let all = [
+        ("xargs, recording nothing", "xargs", format!("seq {RUNS} | xargs -P{SLOTS} -n1 true")),
+        (
+            "GNU parallel, a log of jobs",
+            "parallel",
+            format!("rm -f {own}/joblog; seq {RUNS} | parallel -j{SLOTS} --joblog {own}/joblog true"),
+        ),
+        (
+            "task-spooler, in memory",
+            "tsp",
+            format!(
+                "export TS_SOCKET={own}/tsp TS_MAXFINISHED=10; tsp -S {SLOTS}; i=0; \
+                 while [ $i -lt {RUNS} ]; do tsp -n true >/dev/null; i=$((i+1)); done; tsp -w; tsp -K"
+            ),
+        ),
+        ("huey on SQLite, synced", "huey_consumer", format!("python3 {own}/peer.py {own}/huey.db {RUNS} {SLOTS}")),
+    ];
+    std::fs::write(folder.join("peer.py"), HUEY).expect("a script");
+    let installed = all
+        .into_iter()
+        .filter(|(_, program, _)| shell_says(&format!("command -v {program} || command -v {program}.py")).is_some());
+    installed.map(|(name, _, line)| (name, line)).collect()
 }
 
-/// A daemon of the program under test.
-struct Daemon {
-    state: StateDir,
-    child: Child,
-}
-
-impl Daemon {
-    fn begin(folder: &Path, text: &str) -> Self {
-        let jobs = folder.join("jobs.toml");
-        std::fs::create_dir_all(folder).expect("a folder");
-        std::fs::write(&jobs, text).expect("a file of jobs");
-        let state = StateDir::at(folder.join("state"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-        command.args(["serve", "--slots", &SLOTS.to_string(), "--log", "error", "--no-trace-files", "--state"]);
-        command.arg(state.root()).arg(jobs).stdin(Stdio::null()).stdout(Stdio::null());
-        let daemon = Self { state, child: command.spawn().expect("the daemon begins") };
-        while Client::connect(&daemon.state).is_err() {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        daemon
-    }
-
-    fn client(&self) -> Client {
-        Client::connect(&self.state).expect("the daemon answers")
-    }
-
-    fn open(&self, job: &str, count: u32) {
-        let start = Start { job: job.into(), count: Some(count), ..Start::default() };
-        self.client().start(&[start]).expect("a bulk start");
-    }
-
-    /// Opens so many runs and waits until all of them have ended.
-    fn run_all(&self, job: &str, runs: u32) -> Duration {
-        let mut client = self.client();
-        let mut succeeded = || client.status().expect("the daemon answers").counts.succeeded;
-        let before = succeeded();
-        timed(|| {
-            self.open(job, runs);
-            while succeeded() < before + u64::from(runs) {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        })
-    }
-
-    fn program(&self, words: &[&str]) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-        command.args(words).arg("--state").arg(self.state.root()).stdout(Stdio::null()).stderr(Stdio::null());
-        assert!(command.status().expect("the program begins").success(), "{words:?}");
-    }
-
-    /// Proportional memory of the daemon.
-    fn pss_kib(&self) -> u64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if let Ok(mut client) = Client::connect(&self.state) {
-            let _ = client.stop(true);
-        }
-        let _ = self.child.wait();
-    }
-}
+/// So many tasks that each start `true`, under so many workers, every statement synced to the disk as ours are.
+const HUEY: &str = "\
+import subprocess, sys, time
+from huey import SqliteHuey
+path, runs, slots = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+huey = SqliteHuey(filename=path, fsync=True, results=True)
+@huey.task()
+def one(): return subprocess.call(['true'])
+consumer = huey.create_consumer(workers=slots, periodic=False, initial_delay=0.001, max_delay=0.005)
+consumer.start()
+results = [one() for _ in range(runs)]
+for result in results: result.get(blocking=True, backoff=1.0, max_delay=0.005)
+consumer.stop(graceful=False)
+";
 
 /// Spawns and waits, as many at a time as there are slots.
 fn spawn_loop() {
@@ -209,41 +153,11 @@ fn journal_loop(path: &Path) {
     writer.join().expect("the writer ends well");
 }
 
-fn fdatasync(folder: &Path) -> Duration {
-    let file = File::create(folder.join("sync")).expect("a file");
-    let mut at = 0;
-    median_of(200, || {
-        file.write_all_at(&[7; 4096], at).expect("a write");
-        at += 4096;
-        timed(|| file.sync_data().expect("a sync"))
-    })
-}
-
 fn shell(line: &str) {
     assert!(Command::new("/bin/sh").args(["-c", line]).status().expect("a shell").success(), "{line}");
 }
 
-fn found(program: &str) -> Option<String> {
-    let folders = ["/usr/bin", "/usr/local/bin", "/bin"];
-    folders.iter().map(|folder| format!("{folder}/{program}")).find(|path| Path::new(path).exists())
-}
-
-fn timed(what: impl FnOnce()) -> Duration {
-    let began = Instant::now();
-    what();
-    began.elapsed()
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-fn median_of(times: usize, mut what: impl FnMut() -> Duration) -> Duration {
-    let mut all: Vec<Duration> = (0..times).map(|_| what()).collect();
-    median(&mut all)
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
+fn shell_says(line: &str) -> Option<String> {
+    let said = Command::new("/bin/sh").args(["-c", line]).stderr(Stdio::null()).output().ok()?;
+    said.status.success().then(|| String::from_utf8_lossy(&said.stdout).into_owned())
 }

@@ -9,7 +9,7 @@
 //!
 //! Three kinds of commands:
 //!
-//! - Those that need nothing but files: `check`, `schema`, `explain`, `policy`, `jobs next`, `init`, `doctor`.
+//! - Those that need nothing but files: `check`, `schema`, `explain`, `policy`, `init`, `doctor`.
 //! - `run`, which wraps one command in this very process.
 //! - Those that ask the daemon. They ask a [`source`], which answers over the daemon's socket or, where no daemon
 //!   lives and nothing is to be changed, out of the state folder.
@@ -100,7 +100,7 @@ fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundi
         Command::Cancel(what) => change::cancel(&what, console, &state()?),
         Command::Hold(what) => change::hold(&what, console, &state()?),
         Command::Release(what) => change::release(&what, console, &state()?),
-        Command::Jobs(what) => jobs::perform(what, console),
+        Command::Jobs(what) => jobs::perform(what, console, state().ok().as_ref()),
         Command::Policy(what) => policy::perform(what, console),
         Command::Check(what) => check::perform(&what, console),
         Command::Schema(what) => schema::perform(&what, console),

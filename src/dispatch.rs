@@ -178,21 +178,9 @@ impl Dispatcher {
 
     /// Answers whoever asks while the last word is being written; what else came, the next daemon is told again.
     fn refuse(&mut self, input: &Input) {
-        match input {
-            Input::Start { request, .. } | Input::Cancel { request, .. } | Input::Hold { request, .. } => {
-                let answer = Err(Refusal::Conflict("the daemon is stopping".to_owned()));
-                self.outbox.afterwards(Effect::Answer { request: *request, answer });
-            }
-            Input::Loaded(_)
-            | Input::Tick
-            | Input::Started { .. }
-            | Input::Told { .. }
-            | Input::Ended(_)
-            | Input::Voided { .. }
-            | Input::Durable(_)
-            | Input::Refilled { .. }
-            | Input::Drain(_)
-            | Input::Stop { .. } => {}
+        if let Some(request) = input.request() {
+            let answer = Err(Refusal::Conflict("the daemon is stopping".to_owned()));
+            self.outbox.afterwards(Effect::Answer { request, answer });
         }
     }
 

@@ -39,7 +39,6 @@ mod enforce;
 mod expand;
 mod explain;
 mod matrix;
-mod nearest;
 mod read;
 mod schedule;
 mod shipped;

@@ -8,8 +8,9 @@
 //! was shown when it was opened; whoever brings a run back from the store says so by [`Observer::recall`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use steadfast_retry::Policy;
+use steadfast_retry::{Moment, Policy};
 
 use crate::ids::{Digest, RunId};
 use crate::journal::{Entry, Opening};
@@ -29,6 +30,21 @@ pub trait Observer: Send + Sync {
     /// Is told under which policy runs of a definition go on, before the first of them is shown.
     fn define(&self, definition: Digest, policy: &Policy) {
         let _ = (definition, policy);
+    }
+
+    /// Is told how long a batch took to become durable.
+    fn wrote(&self, took: Duration) {
+        let _ = took;
+    }
+
+    /// Is told whether the files could be taken up that were read last.
+    fn loaded(&self, right: bool) {
+        let _ = right;
+    }
+
+    /// Is reminded of when a job last succeeded.
+    fn succeeded(&self, job: &str, at: Moment) {
+        let _ = (job, at);
     }
 }
 
@@ -55,6 +71,18 @@ impl Observer for Observers {
 
     fn define(&self, definition: Digest, policy: &Policy) {
         self.0.iter().for_each(|observer| observer.define(definition, policy));
+    }
+
+    fn wrote(&self, took: Duration) {
+        self.0.iter().for_each(|observer| observer.wrote(took));
+    }
+
+    fn loaded(&self, right: bool) {
+        self.0.iter().for_each(|observer| observer.loaded(right));
+    }
+
+    fn succeeded(&self, job: &str, at: Moment) {
+        self.0.iter().for_each(|observer| observer.succeeded(job, at));
     }
 }
 

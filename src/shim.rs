@@ -49,6 +49,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use attempt::Attempt;
+use claim::Drafts;
 use journal::Journal;
 use kin::Owner;
 use link::Link;
@@ -120,6 +121,7 @@ struct Shim {
     /// Children of ours that are not first processes.
     orphans: HashMap<i32, Owner>,
     timers: BTreeSet<(Boottime, u32)>,
+    drafts: Drafts,
     /// Mailboxes whose programs have ended.
     mailboxes: Vec<Mailbox>,
     /// Ended and not acknowledged: where the record ends, and whose it is.
@@ -176,17 +178,10 @@ impl Shim {
         if !files::lock(&lock)? {
             return Err(io::Error::other("another shim holds this folder"));
         }
-        let mut journal = Journal::create(&folder.join("journal"))?;
-        journal.append(&Record::Opened {
-            protocol: PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            boot: BootId::current()?,
-            who: Identity::of(process::own_pid()).ok_or(io::ErrorKind::NotFound)?,
-            at: Wall::now(),
-        });
-        journal.flush()?;
+        let journal = begun_journal(&folder)?;
         failpoint!("shim::opened");
         rustix::process::chdir("/")?;
+        let drafts = Drafts::of(&claims, id);
         let mut this = Self {
             folder_fd: File::open(&folder)?,
             claims,
@@ -206,6 +201,7 @@ impl Shim {
             tokens: HashMap::new(),
             orphans: HashMap::new(),
             timers: BTreeSet::new(),
+            drafts,
             mailboxes: Vec::new(),
             unacknowledged: VecDeque::new(),
             next_key: 0,
@@ -261,6 +257,7 @@ impl Shim {
         let is_of_no_use = self.is_closed || self.links.is_empty();
         if is_of_no_use && self.unacknowledged.is_empty() && !self.is_stopping {
             self.mailboxes.clear();
+            self.drafts.clear();
             self.remove_folder();
             return true;
         }
@@ -402,4 +399,18 @@ impl Shim {
             self.journal.append(&Record::Notified { start, at: Wall::now(), notice });
         }
     }
+}
+
+/// Begins the journal of a shim, whose first record says who writes it.
+fn begun_journal(folder: &Path) -> io::Result<Journal> {
+    let mut journal = Journal::create(&folder.join("journal"))?;
+    journal.append(&Record::Opened {
+        protocol: PROTOCOL,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot: BootId::current()?,
+        who: Identity::of(process::own_pid()).ok_or(io::ErrorKind::NotFound)?,
+        at: Wall::now(),
+    });
+    journal.flush()?;
+    Ok(journal)
 }

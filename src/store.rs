@@ -214,12 +214,6 @@ pub struct JobRecord {
     pub succeeded: Option<Moment>,
     /// When it last ended as a whole, however.
     pub ended: Option<Moment>,
-    /// The newest run that is closed and succeeded; a run of a matrix counts once all of the matrix are closed.
-    pub newest_success: Option<RunId>,
-    /// The newest run that is closed; a run of a matrix counts once all of the matrix are closed.
-    pub newest_ended: Option<RunId>,
-    /// The newest matrix of which all runs are closed: whether that was a success is for its `succeeds` to say.
-    pub newest_sweep: Option<SweepRecord>,
 }
 
 /// How far the runs of a matrix have come.

@@ -10,6 +10,7 @@
 #![allow(unsafe_code, reason = "this is the one module that may")]
 
 pub mod files;
+pub mod memory;
 pub mod pidfd;
 pub mod poll;
 pub mod proc;

@@ -1,3 +1,6 @@
+//! The client: one method for each route. It asks and hands back what was answered; what that means is for the face
+//! that asked.
+
 use std::fmt;
 use std::io;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Everything that a request can go wrong by, with its HTTP status and its exit code on the command line.
+
 use std::fmt;
 
 use axum::http::StatusCode;

@@ -1,3 +1,5 @@
+//! Where a command speaks: results to stdout, talk to stderr, colours where they are wanted.
+
 use std::io::{self, IsTerminal as _, Write};
 
 use anstream::{AutoStream, ColorChoice};
@@ -20,11 +22,14 @@ pub(super) enum Colour {
     Never,
 }
 
+/// More columns than any text has.
+pub(super) const UNLIMITED: usize = 1 << 20;
+
 /// Where a command speaks: results to stdout, talk to stderr.
 pub(super) struct Console {
     out: AutoStream<io::Stdout>,
     err: AutoStream<io::Stderr>,
-    /// The columns of the terminal on stdout, 80 where there is none.
+    /// The columns of the terminal on stdout; where there is none nothing has to be cut, and this is [`UNLIMITED`].
     pub(super) width: usize,
     /// Whether stdout is a terminal.
     pub(super) is_terminal: bool,
@@ -51,6 +56,11 @@ impl Console {
             is_colourful: out != ColorChoice::Never,
             has_colourful_talk: err != ColorChoice::Never,
         }
+    }
+
+    /// Returns the columns for what is laid out by its room: pictures, and what is said on a terminal on stderr.
+    pub(super) const fn room(&self) -> usize {
+        if self.width < UNLIMITED { self.width } else { 80 }
     }
 
     /// Writes bytes to stdout as they are, the control characters in them included.
@@ -85,7 +95,11 @@ impl Console {
         let _ = self.out.flush();
         if !failure.message.is_empty() {
             let (error, help) = (text::BAD, text::HINT);
-            self.say(format_args!("{error}error:{error:#} {}", failure.message));
+            // What is wrong with files comes with a heading of its own for each mistake.
+            match failure.message.starts_with("error[") {
+                true => self.say(failure.message.trim_end()),
+                false => self.say(format_args!("{error}error:{error:#} {}", failure.message)),
+            }
             for line in &failure.context {
                 self.say(format_args!("  {line}"));
             }
@@ -105,5 +119,5 @@ fn width(surroundings: &Surroundings) -> usize {
         let size = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok()).flatten()?;
         (size.ws_col > 0).then_some(usize::from(size.ws_col))
     };
-    said.or_else(seen).unwrap_or(80).max(40)
+    said.or_else(seen).unwrap_or(UNLIMITED).max(40)
 }

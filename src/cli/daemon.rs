@@ -1,6 +1,6 @@
 //! `steadfast daemon`: how the daemon is, and what it shall do.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use steadfast_retry::Pretty;
 
 use super::answer::Answer;
@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::source;
 use super::text::{self, Cell};
-use crate::api::StatusView;
+use crate::api::{Client, FilterWanted, StatusView, WriterView};
 use crate::state::StateDir;
 
 /// Asks the daemon how it is, and tells it what to do
@@ -25,7 +25,9 @@ enum Command {
     /// Shows how the daemon is
     Status(Answer),
     /// Reads the files of jobs again, and shows what changed
-    Reload,
+    Reload(Answer),
+    /// Tells what the daemon's log shows, or changes it until the daemon ends
+    LogLevel(LogLevel),
     /// Lets no new attempt begin; what is running runs on
     Drain {
         /// Let attempts begin again
@@ -40,6 +42,51 @@ enum Command {
     },
 }
 
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  steadfast daemon log-level                             what is shown at present
+  steadfast daemon log-level debug
+  steadfast daemon log-level info,steadfast::attempt=debug --writer files")]
+struct LogLevel {
+    /// error, warn, info, debug, trace, or target=level, separated by commas; without it nothing changes
+    #[arg(value_name = "FILTER")]
+    filter: Option<String>,
+    /// Which lines: those for people on the daemon's stderr, or those for machines in files; both without it
+    #[arg(long, value_enum, value_name = "WHICH", requires = "filter")]
+    writer: Option<LogWriter>,
+    #[command(flatten)]
+    answer: Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogWriter {
+    /// For people, on stderr
+    Console,
+    /// For machines, in the state folder
+    Files,
+}
+
+fn log_level(what: &LogLevel, client: &mut Client, console: &mut Console) -> Result<Exit, Failure> {
+    let view = match &what.filter {
+        None => client.log_filter()?,
+        Some(filter) => {
+            let writer = what.writer.map(|writer| match writer {
+                LogWriter::Console => "console".to_owned(),
+                LogWriter::Files => "files".to_owned(),
+            });
+            client.set_log_filter(&FilterWanted { writer, filter: filter.clone() })?
+        }
+    };
+    if what.answer.json {
+        console.json(&view)?;
+    } else {
+        let row = |writer: &WriterView| vec![Cell::styled(&writer.writer, text::HEADING), Cell::new(&writer.filter)];
+        console.print(&text::headed(["WRITER", "SHOWS"], view.writers.iter().map(row).collect(), console.width))?;
+    }
+    Ok(Exit::GOOD)
+}
+
 pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let mut client = source::daemon(state)?;
     match &what.command {
@@ -50,11 +97,13 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
             } else {
                 console.print(&page(&status, console.width))?;
             }
-            if status.degraded.is_some() {
+            if status.degraded.is_some() || status.damage.is_some() {
                 return Ok(Exit::FAILED);
             }
         }
-        Command::Reload => {
+        Command::LogLevel(what) => return log_level(what, &mut client, console),
+        Command::Reload(answer) if answer.json => console.json(&client.reload()?)?,
+        Command::Reload(_) => {
             let difference = client.reload()?.difference;
             let told = if difference.is_empty() { "nothing changed" } else { difference.trim_end() };
             console.print(told)?;
@@ -80,7 +129,8 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
 
 fn page(status: &StatusView, width: usize) -> String {
     let (good, bad, doubtful) = (text::GOOD, text::BAD, text::DOUBTFUL);
-    let condition = match (&status.degraded, status.draining) {
+    let condition = match (status.degraded.as_ref().or(status.damage.as_ref()), status.draining) {
+        (Some(why), _) if status.degraded.is_none() => format!("{bad}damaged{bad:#}: {why}"),
         (Some(why), _) => format!("{bad}degraded{bad:#}: {why}"),
         (None, true) => format!("{doubtful}draining{doubtful:#}"),
         (None, false) => format!("{good}working{good:#}"),

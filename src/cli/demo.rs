@@ -1,3 +1,6 @@
+//! `steadfast demo`: a daemon of its own over jobs that fail in instructive ways, and what each was there to show.
+//! Needs no network and leaves nothing outside a temporary folder.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;

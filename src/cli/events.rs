@@ -1,6 +1,5 @@
 use clap::Args;
 
-use super::answer::Answer;
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -30,8 +29,9 @@ pub(super) struct Arguments {
     /// How many lines at most; the newest, unless --after or --run is given
     #[arg(long, short = 'n', value_name = "NUMBER", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=10000))]
     limit: u16,
-    #[command(flatten)]
-    answer: Answer,
+    /// Answer with one JSON document on each line
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
@@ -46,7 +46,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     };
     let wanted = Events { after, limit: usize::from(what.limit), run: what.run };
     let page = source.events(&wanted)?;
-    if what.answer.json {
+    if what.json {
         // A stream for programs: one document for each line.
         page.events.iter().try_for_each(|event| line(event, console))?;
     } else {
@@ -64,7 +64,7 @@ fn follow(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<E
     let mut client = source::daemon(state)?;
     for event in client.follow_events(what.run, what.after)? {
         let event = event?;
-        if what.answer.json {
+        if what.json {
             line(&event, console)?;
         } else {
             console.print(&text::table(&[row(&event)], console.width))?;

@@ -1,3 +1,8 @@
+//! `steadfast explain`: the page about a key, a code or a class. The pages themselves stand where the things are
+//! defined.
+
+mod variables;
+
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -11,8 +16,9 @@ use super::policy::Files;
 use super::text::{self, Cell};
 use crate::evidence::{ClassDef, Classes};
 use crate::job;
+use variables::{VARIABLES, Variable};
 
-/// Explains a class of failures, a key of a file or the code of a mistake
+/// Explains a class of failures, a key of a file, a variable or the code of a mistake
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -20,9 +26,10 @@ Examples:
   steadfast explain net-reset
   steadfast explain 'gpu-*'
   steadfast explain attempt-timeout
+  steadfast explain STEADFAST_RUN_ID
   steadfast explain SF0102")]
 pub(super) struct Arguments {
-    /// A class or pattern, a key, or a code such as SF0102; without it the classes are listed
+    /// A class or pattern, a key, a variable, or a code such as SF0102; without it the classes are listed
     #[arg(value_name = "CLASS|KEY|CODE")]
     word: Option<String>,
     #[command(flatten)]
@@ -50,9 +57,24 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     {
         return list(classes.iter().filter(|class| pattern.matches(&class.name)), what.answer, console);
     }
+    if let Some(Variable { name, whose, says }) = variables::find(word) {
+        if what.answer.json {
+            console.json(&json!({ "word": name, "whose": whose, "says": says }))?;
+        } else {
+            let bold = text::HEADING;
+            let says = text::wrap(says, console.width, 2);
+            console.print(&format!("{bold}{name}{bold:#} (a variable {whose})\n{says}"))?;
+        }
+        return Ok(Exit::GOOD);
+    }
     match job::explain(word) {
         Ok(page) if what.answer.json => console.json(&json!({ "word": word, "page": page }))?,
         Ok(page) => console.print(&folded(&page, console.width))?,
+        Err(unknown) if word.contains("STEADFAST_") => {
+            let known = VARIABLES.iter().map(|variable| variable.name);
+            let first = unknown.lines().next().unwrap_or_default();
+            return Err(Failure::not_found(first).suggest(word.trim_start_matches('$'), known));
+        }
         Err(unknown) => return Err(unknown_word(word, &unknown, &classes)),
     }
     Ok(Exit::GOOD)

@@ -1,6 +1,8 @@
 use std::fmt::Display;
 use std::io;
 
+use steadfast_retry::table::nearest;
+
 use super::exit::Exit;
 
 /// Why a command could not do what it was asked for: what is said on stderr, and the exit code.
@@ -62,13 +64,6 @@ impl Failure {
             None => self,
         }
     }
-}
-
-/// The known word that a typed one is nearest to, if it is near enough to be meant.
-pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near = known.into_iter().map(|word| (strsim::damerau_levenshtein(typed, word), word));
-    let (distance, word) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance * 3 <= typed.chars().count().max(word.chars().count())).then_some(word)
 }
 
 /// A failed write to stdout or stderr. A reader that has gone away wants to hear nothing more.

@@ -16,7 +16,7 @@ pub(super) fn read(paths: &[PathBuf], console: &mut Console) -> Result<Config, F
 
 /// Shows on stderr what is wrong.
 fn refuse(wrong: &[Diagnostic], console: &mut Console) -> Failure {
-    let rendering = Rendering { colour: console.has_colourful_talk, width: console.width };
+    let rendering = Rendering { colour: console.has_colourful_talk, width: console.room() };
     console.say(rendering.show_all(wrong).trim_end());
     Failure::silent(Exit::CONFIGURATION)
 }

@@ -37,6 +37,13 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     made.write_all(job::INIT.as_bytes()).map_err(|error| refused(&error))?;
     let name = file.display();
     console.print(&format!("wrote {name}"))?;
+    // The first line of the file names it. One that is there already is of this or another version, and somebody's own.
+    let schema = file.with_file_name("steadfast.schema.json");
+    if let Ok(mut made) = OpenOptions::new().write(true).create_new(true).open(&schema) {
+        let text = serde_json::to_string_pretty(&job::schema()).map_err(std::io::Error::from)?;
+        made.write_all(text.as_bytes()).map_err(|error| refused(&error))?;
+        console.print(&format!("wrote {}, from which editors complete and check", schema.display()))?;
+    }
     console.say(format_args!("next: steadfast check {name}, then steadfast serve {name}"));
     Ok(Exit::GOOD)
 }

@@ -1,6 +1,10 @@
-//! `steadfast jobs`: what the files declare, and when it is due.
+//! `steadfast jobs`: what is declared, and when it is due.
+//!
+//! Without files the daemon is asked, which knows what is loaded, held and under way. Where none answers, or files are named, the
+//! files alone speak.
 
 mod list;
+mod loaded;
 mod next;
 mod show;
 
@@ -11,9 +15,13 @@ use clap::{Args, Subcommand};
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
+use crate::api::Client;
 use crate::job::{Config, Job};
+use crate::state::StateDir;
 
 /// Shows jobs, and when they are due
+///
+/// Without --file the daemon is asked what it has loaded; where none runs, the files of the current folder are read.
 #[derive(Args, Debug)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Arguments {
@@ -31,22 +39,37 @@ enum Command {
 /// The files that declare the jobs.
 #[derive(Args, Clone, Debug)]
 struct Declared {
-    /// A file or folder of jobs; may be given more than once, the current folder without any
-    #[arg(long = "file", short = 'f', value_name = "PATH", default_value = ".", hide_default_value = true)]
+    /// A file or folder of jobs; may be given more than once. Without any the daemon is asked, or the current folder read
+    #[arg(long = "file", short = 'f', value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 
+/// Who tells what jobs there are.
+enum Told {
+    Daemon(Box<Client>),
+    Files(Config),
+}
+
 impl Declared {
-    fn read(&self, console: &mut Console) -> Result<Config, Failure> {
-        super::files::read(&self.paths, console)
+    fn ask(&self, state: Option<&StateDir>, console: &mut Console) -> Result<Told, Failure> {
+        if !self.paths.is_empty() {
+            return super::files::read(&self.paths, console).map(Told::Files);
+        }
+        if let Some(client) = state.and_then(|state| Client::connect(state).ok()) {
+            return Ok(Told::Daemon(Box::new(client)));
+        }
+        let config = super::files::read(&[PathBuf::from(".")], console)?;
+        console.say("no daemon runs; these are the files of the current folder");
+        Ok(Told::Files(config))
     }
 }
 
-pub(super) fn perform(what: Arguments, console: &mut Console) -> Result<Exit, Failure> {
+/// Shows jobs; without a state folder no daemon can be asked.
+pub(super) fn perform(what: Arguments, console: &mut Console, state: Option<&StateDir>) -> Result<Exit, Failure> {
     match what.command {
-        Command::List(what) => list::perform(&what, console),
-        Command::Show(what) => show::perform(&what, console),
-        Command::Next(what) => next::perform(&what, console),
+        Command::List(what) => list::perform(&what, console, state),
+        Command::Show(what) => show::perform(&what, console, state),
+        Command::Next(what) => next::perform(&what, console, state),
     }
 }
 

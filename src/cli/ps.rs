@@ -5,10 +5,11 @@ use super::answer::Answer;
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::source::Source;
+use super::source::{self, Source};
 use super::text::{self, Cell};
 use super::words;
 use crate::state::StateDir;
+use crate::store::State;
 use crate::store::view::{Filter, Order, RunRow, Time};
 
 /// Lists runs, trouble first
@@ -56,6 +57,10 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
         console.say("no run is like that; `steadfast ps --all` lists all of them");
         return Ok(Exit::GOOD);
     }
+    // Runs that only a daemon can bring on; what a process on a terminal holds goes on by itself.
+    if page.runs.iter().any(|run| run.state != State::Closed && run.trigger != "terminal") && !source.has_daemon() {
+        console.print(&format!("daemon: {}", source::NO_DAEMON))?;
+    }
     let rows = page.runs.iter().map(|run| row(run, source.now())).collect();
     console.print(&text::headed(["RUN", "JOB", "STATE", "TRIES", "WHEN", "WHY"], rows, console.width))?;
     if page.next.is_some() {
@@ -69,6 +74,7 @@ fn row(run: &RunRow, now: Time) -> Vec<Cell> {
     let style = words::style(run.state, run.ending, run.trouble);
     let when = match (run.closed_at, run.due_at, run.began_at) {
         (Some(closed), ..) => ago(now, closed),
+        (None, Some(due), _) if due.since(now).is_zero() => "due".to_owned(),
         (None, Some(due), _) => format!("in {}", Pretty(due.since(now)).rounded()),
         (None, None, Some(began)) => format!("for {}", Pretty(now.since(began)).rounded()),
         (None, None, None) => ago(now, run.opened_at),

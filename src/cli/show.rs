@@ -1,3 +1,5 @@
+//! `steadfast show`: everything about one run, on one page.
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -71,7 +73,8 @@ fn page(view: &RunView, width: usize) -> String {
     }
     for finalizer in &view.finalizers {
         let result = finalizer.sentence.as_deref().unwrap_or("running");
-        let _ = writeln!(out, "finalizer {}, try {}: {result}", finalizer.number, finalizer.tried);
+        let after = finalizer.after_attempt.map_or_else(String::new, |number| format!(" after attempt {number}"));
+        let _ = writeln!(out, "finalizer {}{after}, try {}: {result}", finalizer.number, finalizer.tried);
     }
     for note in &view.notes {
         let _ = writeln!(out, "{}  {}", note.at, note.sentence);

@@ -83,12 +83,21 @@ impl Source {
         }
     }
 
-    /// Returns what a run waits for, as the daemon sees it; nothing where no daemon lives.
-    pub(super) fn reasons(&self, run: RunId) -> Result<Vec<Reason>, Failure> {
+    /// Returns what a run waits for, as the daemon sees it; where none lives, it is that which the run waits for.
+    pub(super) fn reasons(&self, run: &RunView) -> Result<Vec<Reason>, Failure> {
         match Client::connect(&self.state) {
-            Ok(mut client) => Ok(client.why(run)?.reasons),
-            Err(_) => Ok(Vec::new()),
+            Ok(mut client) => Ok(client.why(run.run)?.reasons),
+            Err(_) if run.trigger.kind == "terminal" => Ok(Vec::new()),
+            Err(_) => {
+                let sentence = NO_DAEMON.to_owned();
+                Ok(vec![Reason { about: "daemon".to_owned(), blocks: true, sentence, runs: Vec::new() }])
+            }
         }
+    }
+
+    /// Says whether a daemon answers.
+    pub(super) fn has_daemon(&self) -> bool {
+        Client::connect(&self.state).is_ok()
     }
 
     /// Finds the run that a word means: a number, or the newest run of a job.
@@ -106,6 +115,9 @@ impl Source {
         }
     }
 }
+
+/// What keeps everything waiting where no daemon lives.
+pub(super) const NO_DAEMON: &str = "none runs; start `steadfast serve`";
 
 /// Opens the store for reading.
 pub(super) fn view(state: &StateDir) -> Result<View, Failure> {

@@ -63,7 +63,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     };
     let starts: Vec<Start> = what.jobs.iter().map(start).collect();
     let mut client = source::daemon(state)?;
-    let started = client.start(&starts).map_err(|problem| suggest(&mut client, &what.jobs, problem))?;
+    let started = client.start(&starts).map_err(|problem| suggest(&mut client, what, problem))?;
     if what.wait {
         return wait::until(&mut client, &started.runs, Until::All, what.timeout, what.answer, console);
     }
@@ -80,16 +80,32 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     Ok(Exit::GOOD)
 }
 
-/// Adds the name that was meant, where a job is unknown.
-fn suggest(client: &mut Client, wanted: &[String], problem: Problem) -> Failure {
-    let is_unknown = problem.code == Code::NotFound;
+/// Adds the name that was meant, where a job or a parameter is unknown.
+fn suggest(client: &mut Client, what: &Arguments, problem: Problem) -> Failure {
+    let (is_unknown, is_wrong) = (problem.code == Code::NotFound, problem.code == Code::Usage);
+    let wanted = &what.jobs;
     let failure = Failure::from(problem);
+    if is_wrong {
+        return suggest_parameter(client, what, failure);
+    }
     let Some(page) = client.jobs().ok().filter(|_| is_unknown) else { return failure };
     let loaded: Vec<&str> = page.jobs.iter().filter(|job| job.loaded).map(|job| job.job.as_str()).collect();
     match wanted.iter().find(|job| !loaded.contains(&job.as_str())) {
         Some(unknown) => failure.suggest(unknown, loaded),
         None => failure,
     }
+}
+
+/// Adds the name of the parameter that was meant, for the first that its job does not have.
+fn suggest_parameter(client: &mut Client, what: &Arguments, failure: Failure) -> Failure {
+    for job in &what.jobs {
+        let Ok(detail) = client.job(job) else { continue };
+        let known = || detail.parameters.keys().map(String::as_str);
+        if let Some((typed, _)) = what.parameters.iter().find(|(name, _)| !detail.parameters.contains_key(name)) {
+            return failure.suggest(typed, known());
+        }
+    }
+    failure
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

@@ -2,7 +2,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 
 use super::answer::Answer;
-use super::console::Console;
+use super::console::{Console, UNLIMITED};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::source::Source;
@@ -28,8 +28,8 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     if what.answer.json {
         console.json(&tree)?;
     } else {
-        let (colour, width) = (console.is_colourful, console.width);
-        console.print(&tree.text(colour, Some(width), &TimeZone::system()))?;
+        let width = Some(console.width).filter(|width| *width < UNLIMITED);
+        console.print(&tree.text(console.is_colourful, width, &TimeZone::system()))?;
     }
     Ok(Exit::GOOD)
 }

@@ -1,3 +1,5 @@
+//! `steadfast wait`: waits for runs to be over. It asks the daemon, which answers when it is so.
+
 use std::time::Duration;
 
 use clap::Args;
@@ -121,10 +123,12 @@ fn tell(rows: &[RunRow], answer: Answer, console: &mut Console) -> Result<Exit, 
         for row in rows {
             let standing = words::standing(row.state, row.ending, row.held);
             let style = words::style(row.state, row.ending, row.trouble);
-            let because = row.because.as_deref().unwrap_or_default();
+            // A run that never began has no reason, and one that succeeded no other.
+            let because = row.because.as_deref().filter(|because| !because.is_empty() && *because != standing);
+            let because = because.map_or_else(String::new, |because| format!(": {because}"));
             let attempts = text::count(row.attempts, "attempt");
             console
-                .print(&format!("run {} of {}: {style}{standing}{style:#}, {attempts}: {because}", row.run, row.job))?;
+                .print(&format!("run {} of {}: {style}{standing}{style:#}, {attempts}{because}", row.run, row.job))?;
         }
     }
     let succeeded = |row: &RunRow| row.ending == Some(Ending::Succeeded);

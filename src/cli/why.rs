@@ -1,3 +1,6 @@
+//! `steadfast why`: every attempt with its evidence and the reason of its decision, as they were recorded. Nothing
+//! is decided anew.
+
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -9,7 +12,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::show::seconds;
 use super::source::Source;
-use super::text;
+use super::text::{self, Cell};
 use super::words;
 use crate::api::Reason;
 use crate::state::StateDir;
@@ -39,7 +42,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     // What keeps a run from going on is known to the daemon alone: slots, groups, other runs.
     let reasons = match view.state {
         State::Closed => Vec::new(),
-        State::Queued | State::Running | State::Waiting | State::Finishing => source.reasons(view.run)?,
+        State::Queued | State::Running | State::Waiting | State::Finishing => source.reasons(&view)?,
     };
     let first = if what.all { 0 } else { view.attempts.len().saturating_sub(1) };
     let attempts = &view.attempts[first..];
@@ -63,7 +66,12 @@ fn page(view: &RunView, attempts: &[AttemptView], reasons: &[Reason], width: usi
     let _ = writeln!(out, "{}", text::wrap(&view.sentence, width, 2));
     for reason in reasons {
         let (sign, style) = if reason.blocks { ("waits", text::DOUBTFUL) } else { ("ok", text::GOOD) };
-        let _ = writeln!(out, "  {style}{sign:<5}{style:#}  {:<10}  {}", reason.about, reason.sentence);
+        let row = [
+            Cell::styled(format_args!("  {sign:<5}"), style),
+            Cell::new(format_args!("{:<10}", reason.about)),
+            Cell::new(&reason.sentence),
+        ];
+        out.push_str(&text::prose(&[row.to_vec()], width));
     }
     for one in attempts {
         let _ = write!(out, "\n{}", attempt(one, width));
@@ -91,7 +99,7 @@ pub(super) fn attempt(attempt: &AttemptView, width: usize) -> String {
         let by = fact.by.as_ref().map_or_else(String::new, |by| format!("{by}, "));
         let rival = fact.rival.as_ref().map_or_else(String::new, |rival| format!(" {rival}"));
         let line = format!("{}: {named}{by}{}{rival}", fact.fact, fact.fate.replace('-', " "));
-        let _ = writeln!(out, "  {}", text::cut(&line, width.saturating_sub(2)));
+        let _ = writeln!(out, "{}", text::hang(&format!("  {line}"), width));
     }
     for (what, names) in attempt.usage.iter().flat_map(asides) {
         let _ = writeln!(out, "{}", text::wrap(&format!("{what}: {}", names.join(", ")), width, 2));
@@ -119,5 +127,8 @@ fn decided(decision: &DecisionView) -> String {
         (None, None) => decision.follows.clone(),
     };
     let by = decision.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
-    format!("then: {follows}{by}: {}", decision.because.sentence)
+    match decision.because.sentence.as_str() {
+        because if because == follows => format!("then: {follows}{by}"),
+        because => format!("then: {follows}{by}: {because}"),
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -15,12 +15,12 @@ use crate::failpoint;
 use crate::journal::{About, Happened, Opening};
 use crate::observe::Observer;
 use crate::state::StateDir;
-use crate::store::{self, Backlog, Recovered, Sqlite, Store, StoreError, Writer};
+use crate::store::{self, Backlog, Check, Recovered, Sqlite, Store, StoreError, Writer};
 use crate::sys::process::BootId;
 use crate::terminal;
 
 use super::alarm::Alarm;
-use super::door::Door;
+use super::door::{Door, Held};
 use super::loading::{self, Files};
 use super::lookup::{Lookup, TermsByDigest, terms_of};
 use super::manager;
@@ -103,42 +103,18 @@ pub async fn serve(
     let armed = failpoint::arm_from_environment().map_err(std::io::Error::other);
     armed.map_err(|error| ServeError::Io("the failpoints cannot be armed", error))?;
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
-    let state = StateDir::at(&settings.state);
-    state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;
-    let clock =
-        Clock::open(state.root()).map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?;
-    let birth = store::Birth { store: random_name(), at: clock.moment() };
-    let mut store = Sqlite::open(state.root(), birth)?;
-    let mut recovered = store.recover()?;
-    forget_marks(&mut store, &state, &mut recovered)?;
-    terminal::settle(&mut store, &state, &mut recovered, clock.moment())?;
-    let name = store.recall("store")?.unwrap_or_default().chars().take(12).collect();
-    let terms = terms(&mut store, &recovered)?;
+    let (state, clock) = ground(&settings)?;
+    let (store, recovered, awakening) = fold(&settings, &state, &clock)?;
+    let damage = if store.owes_check() { check_beside(&state) } else { Arc::default() };
     let signals = Signals::listen().map_err(|error| ServeError::Io("signals cannot be heard", error))?;
     let alarm = Alarm::new().map_err(|error| ServeError::Io("no timer can be had", error))?;
 
-    let (written_to, written) = mpsc::unbounded_channel();
-    let words = written_to.clone();
-    let tell = move |report| drop(written_to.send(Penned::Store(report)));
-    let writer = Writer::start(store, Backlog::default(), tell);
-    let writer = Arc::new(writer.map_err(|error| ServeError::Io("the writer's thread cannot begin", error))?);
+    let (words, written) = mpsc::unbounded_channel();
+    let writer = pen(store, words.clone())?;
     let (_, reports) = mpsc::unbounded_channel();
     let (door, asks, held) = Door::new();
-    let site = Site {
-        folder: state.shims(),
-        program: own_program(),
-        environment: for_shims(),
-        boot: BootId::current().map_err(|error| ServeError::Io("the boot id cannot be read", error))?,
-        marks: recovered.marks.iter().copied().collect(),
-    };
+    let site = site(&state, &recovered)?;
     let next_seq = recovered.newest_seq + 1;
-    let awakening = Awakening {
-        settings: dispatch_settings(&settings, &state, name),
-        terms,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        boot: clock::boot_id(),
-        birth: Birth::New,
-    };
     let show = Show::to(observers);
     remind(&show, &awakening, &recovered);
     let (dispatcher, effects) = Dispatcher::recover(clock.now(), awakening.clone(), recovered);
@@ -167,6 +143,7 @@ pub async fn serve(
         terminals: HashSet::new(),
         ended: None,
         distrust: None,
+        damage,
         wanted: Arc::default(),
         draining: false,
         stopping: None,
@@ -174,17 +151,70 @@ pub async fn serve(
     };
     turning.perform(effects);
     open(door).map_err(|error| ServeError::Io("the socket cannot be opened", error))?;
+    turning.show.loaded(true);
+    turning.show.recall_successes(turning.settings.state.clone());
     turning.load(Arc::new(config), "first".to_owned());
     turning.decide();
-    manager::ready();
-    let mut ears = Ears { asks, written, signals };
+    manager::ready(&turning.in_a_line());
+    let ears = Ears { asks, written, signals };
+    Ok(to_the_end(turning, ears, held).await?)
+}
+
+/// Makes the state folder, and opens its clock.
+fn ground(settings: &Settings) -> Result<(StateDir, Clock), ServeError> {
+    let state = StateDir::at(&settings.state);
+    state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;
+    failpoint!("daemon::clock::before");
+    let clock = Clock::open(state.root());
+    failpoint!("daemon::clock::after");
+    Ok((state, clock.map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?))
+}
+
+/// Begins the writer's thread, and says whom it tells.
+fn pen(store: Sqlite, words: mpsc::UnboundedSender<Penned>) -> Result<Arc<Writer<Sqlite>>, ServeError> {
+    let tell = move |report| drop(words.send(Penned::Store(report)));
+    let writer = Writer::start(store, Backlog::default(), tell);
+    Ok(Arc::new(writer.map_err(|error| ServeError::Io("the writer's thread cannot begin", error))?))
+}
+
+/// Turns until there is nothing left to do, and takes leave of everybody.
+async fn to_the_end(mut turning: Loop, mut ears: Ears, held: Held) -> Result<Served, StoreError> {
     let why = turning.turn(&mut ears).await;
     turning.leave().await;
     held.see_off(ears.asks).await;
-    let why = why?;
-    Ok(match why {
+    Ok(match why? {
         dispatch::Exit::Stopped => Served::Stopped,
         dispatch::Exit::Idle(tally) => Served::Idle(tally),
+    })
+}
+
+/// Opens the store and reads from it what a dispatcher must know to begin.
+fn fold(settings: &Settings, state: &StateDir, clock: &Clock) -> Result<(Sqlite, Recovered, Awakening), ServeError> {
+    let birth = store::Birth { store: random_name(), at: clock.moment() };
+    let mut store = Sqlite::open(state.root(), birth)?;
+    let mut recovered = store.recover()?;
+    forget_marks(&mut store, state, &mut recovered)?;
+    terminal::settle(&mut store, state, &mut recovered, clock.moment())?;
+    let name = store.recall("store")?.unwrap_or_default().chars().take(12).collect();
+    let terms = terms(&mut store, &recovered)?;
+    let awakening = Awakening {
+        settings: dispatch_settings(settings, state, name),
+        terms,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot: clock::boot_id(),
+        birth: Birth::New,
+    };
+    Ok((store, recovered, awakening))
+}
+
+/// Says where shims are found and begun.
+fn site(state: &StateDir, recovered: &Recovered) -> Result<Site, ServeError> {
+    Ok(Site {
+        folder: state.shims(),
+        program: own_program(),
+        environment: for_shims(),
+        boot: BootId::current().map_err(|error| ServeError::Io("the boot id cannot be read", error))?,
+        marks: recovered.marks.iter().copied().collect(),
     })
 }
 
@@ -219,6 +249,30 @@ fn forget_marks(store: &mut Sqlite, state: &StateDir, recovered: &mut Recovered)
         }
         Ok(()) => Ok(()),
     }
+}
+
+/// Looks through a large store after an unclean stop, on a thread of its own while work goes on. What it finds is said aloud.
+fn check_beside(state: &StateDir) -> Arc<OnceLock<String>> {
+    let damage = Arc::new(OnceLock::new());
+    let (found, folder) = (Arc::clone(&damage), state.root().to_owned());
+    let check = move || match Check::quickly(&folder) {
+        Ok(()) => {
+            tracing::info!(target: "steadfast::daemon", "the store was checked after the unclean stop, and is sound");
+        }
+        Err(error @ StoreError::Corrupt(_)) => {
+            let help =
+                "help: stop the daemon and go back to a backup, or keep what `steadfast store verify` can still read";
+            tracing::error!(target: "steadfast::daemon", "{error}\n{help}");
+            let _ = found.set(error.to_string());
+        }
+        Err(error) => {
+            tracing::warn!(target: "steadfast::daemon", "the store could not be checked after the unclean stop: {error}");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("store-check".to_owned()).spawn(check) {
+        tracing::warn!(target: "steadfast::daemon", %error, "the store is not checked after the unclean stop");
+    }
+    damage
 }
 
 /// Reminds the observers of what the store brought back.

@@ -9,6 +9,7 @@ use crate::launch::Rung;
 use crate::store::{Recovered, StoreError};
 
 use super::awake::remind;
+use super::manager;
 use super::turn::Loop;
 
 /// Why nothing begins.
@@ -30,21 +31,9 @@ impl Loop {
     /// Refuses what people ask for, and drops what the hands tell: they will be asked again. What was asked of the daemon itself
     /// is kept for the next dispatcher.
     pub(super) fn refuse_while_degraded(&mut self, input: &Input) {
-        let request = match input {
-            Input::Start { request, .. } | Input::Cancel { request, .. } | Input::Hold { request, .. } => request,
-            Input::Loaded(_)
-            | Input::Tick
-            | Input::Started { .. }
-            | Input::Told { .. }
-            | Input::Ended(_)
-            | Input::Voided { .. }
-            | Input::Durable(_)
-            | Input::Refilled { .. }
-            | Input::Drain(_)
-            | Input::Stop { .. } => return,
-        };
+        let Some(request) = input.request() else { return };
         let why = self.degraded.as_ref().map(|degraded| degraded.why.clone()).unwrap_or_default();
-        if let Some(reply) = self.answers.remove(request) {
+        if let Some(reply) = self.answers.remove(&request) {
             drop(reply.send(Err(Refusal::Conflict(format!("the daemon cannot write its journal: {why}")))));
         }
     }
@@ -81,6 +70,7 @@ impl Loop {
         self.degraded = None;
         // The next dispatcher counts its batches from one: it must not hear of those of the last.
         self.next.clear();
+        manager::status(&self.in_a_line());
         self.epoch = self.writer.reset();
         self.next_seq = recovered.newest_seq + 1;
         for (_, reply) in self.answers.drain() {

@@ -9,8 +9,10 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use crate::dispatch::{Input, Loaded};
+use crate::failpoint;
 use crate::job::{Config, Reader, Rendering};
 use crate::shim;
+use crate::store::StoreError;
 
 use super::manager;
 use super::turn::Loop;
@@ -21,6 +23,8 @@ pub(super) struct Files {
     touched: mpsc::UnboundedReceiver<()>,
     seen: Stamps,
     refused: Option<String>,
+    /// How many jobs are loaded.
+    jobs: usize,
 }
 
 /// What tells a file's versions apart: size, time of change and inode.
@@ -37,7 +41,15 @@ impl Files {
             // Nobody hears any more when the daemon goes.
             let _ = touch.send(());
         };
-        let mut watcher = if watch { notify::recommended_watcher(tell).ok() } else { None };
+        let mut watcher = if watch {
+            let made = notify::recommended_watcher(tell);
+            made.inspect_err(|error| {
+                tracing::warn!(target: "steadfast::daemon", %error, "no changes of files are noticed; reload by hand");
+            })
+            .ok()
+        } else {
+            None
+        };
         for path in paths {
             let (folder, mode) = if path.is_dir() {
                 (path.as_path(), RecursiveMode::Recursive)
@@ -53,7 +65,7 @@ impl Files {
                 tracing::warn!(target: "steadfast::daemon", folder = %folder.display(), %error, "changes are not noticed; reload by hand");
             }
         }
-        Self { watcher, touched, seen: stamps(paths), refused: None }
+        Self { watcher, touched, seen: stamps(paths), refused: None, jobs: 0 }
     }
 
     /// Returns when files have changed and then been still for a while; never, if nothing is watched.
@@ -90,16 +102,30 @@ impl Loop {
         manager::reloading();
         self.files.seen = stamps(self.paths());
         let read = read(self.paths(), true);
-        manager::ready();
+        let done = self.take_up(read);
+        manager::ready(&self.in_a_line());
+        done
+    }
+
+    /// Says what is loaded, for whoever looks at the service.
+    pub(super) fn in_a_line(&self) -> String {
+        let jobs = self.files.jobs;
+        let refused = if self.files.refused.is_some() { "; the files that were read last are wrong" } else { "" };
+        format!("{jobs} {} loaded{refused}", if jobs == 1 { "job" } else { "jobs" })
+    }
+
+    fn take_up(&mut self, read: Result<Config, String>) -> Result<String, String> {
         match read {
             Ok(config) => {
                 let difference = Config::difference(&self.wanted, &config).to_string();
                 self.files.refused = None;
+                self.show.loaded(true);
                 self.load(Arc::new(config), difference.clone());
                 Ok(difference)
             }
             Err(wrong) => {
                 self.files.refused = Some(wrong.clone());
+                self.show.loaded(false);
                 Err(wrong)
             }
         }
@@ -111,21 +137,27 @@ impl Loop {
         if self.degraded.is_some() {
             return;
         }
+        self.files.jobs = config.jobs.len();
         for job in config.jobs.values() {
             self.show.define(job.digest, &job.definition.policy);
         }
-        let pending = if self.settings.until_idle { self.pending(&config) } else { Vec::new() };
+        let pending = if self.settings.until_idle { self.pending(&config) } else { Ok(Vec::new()) };
+        let pending = match pending {
+            Ok(pending) => pending,
+            // Not to know what is missing is not to miss nothing: the next dispatcher is given the configuration.
+            Err(error) => return self.degrade(format!("the runs of jobs cannot be read: {error}")),
+        };
         self.hear(Input::Loaded(Box::new(Loaded { config, difference, pending })));
     }
 
     /// Finds the jobs and matrix points without a run of their present definition, for `--until-idle`.
-    fn pending(&self, config: &Config) -> Vec<(String, Option<u32>)> {
+    fn pending(&self, config: &Config) -> Result<Vec<(String, Option<u32>)>, StoreError> {
+        failpoint!("daemon::pending", io).map_err(|error| StoreError::Io(error.to_string()))?;
         let by_itself = config.jobs.values().filter(|job| job.schedule.is_none() && job.after.is_none());
         let mut pending = Vec::new();
         for job in by_itself {
             let (name, digest) = (job.name.clone(), job.digest);
-            let begun = self.lookup.ask(move |store| crate::store::Store::begun_points(store, &name, digest));
-            let Ok(begun) = begun else { continue };
+            let begun = self.lookup.ask(move |store| crate::store::Store::begun_points(store, &name, digest))?;
             let points: Vec<Option<u32>> = match job.definition.matrix.len() {
                 0 => vec![None],
                 size => (0..size).map(Some).collect(),
@@ -137,7 +169,7 @@ impl Loop {
                 pending.extend(missing.into_iter().map(|point| (job.name.clone(), point)));
             }
         }
-        pending
+        Ok(pending)
     }
 }
 

@@ -3,9 +3,14 @@
 use rustix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
 
-/// Says that the daemon is ready, or ready again after reading its files.
-pub(super) fn ready() {
-    tell(&[NotifyState::Ready]);
+/// Says that the daemon is ready, or ready again after reading its files, and with what.
+pub(super) fn ready(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// Says how the daemon is, in a line.
+pub(super) fn status(status: &str) {
+    tell(&[NotifyState::Status(status)]);
 }
 
 /// Says that the files are being read again; systemd wants to know when that began.
@@ -17,7 +22,7 @@ pub(super) fn reloading() {
 
 /// Says that the daemon is stopping.
 pub(super) fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    tell(&[NotifyState::Stopping, NotifyState::Status("stopping; what is running runs on")]);
 }
 
 /// A manager that does not listen costs nothing, and one that fails to must not stop the daemon.

@@ -1,8 +1,9 @@
 //! Effects, carried out to the letter.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use steadfast_retry::Policy;
+use steadfast_retry::{Moment, Policy};
 use tokio::sync::mpsc;
 
 use crate::dispatch::{BatchId, Effect, Input};
@@ -12,10 +13,12 @@ use crate::ids::{Digest, RunId};
 use crate::journal::{Entry, Mark, Opening};
 use crate::launch::{Expected, Rung, Start};
 use crate::observe::Observer;
+use crate::store::view::View;
 use crate::store::{self, StoreError};
 
 use super::degraded::Degraded;
 use super::gather::gather;
+use super::manager;
 use super::turn::Loop;
 
 /// Whoever is shown the entries that are on the disk.
@@ -28,8 +31,11 @@ impl Show {
         Self { observers }
     }
 
-    /// Shows entries that are durable, counting the journal's numbers on, and returns the marks that they settle, with their runs.
-    fn now(&self, entries: Vec<Entry>, seq: &mut u64) -> Vec<(Mark, RunId)> {
+    /// Shows entries that are durable now, counting the journal's numbers on, and returns the marks that they settle, with their runs.
+    fn now(&self, entries: Vec<Entry>, now: Moment, seq: &mut u64) -> Vec<(Mark, RunId)> {
+        if let Some(newest) = entries.last() {
+            self.observers.iter().for_each(|observer| observer.wrote(now.since(newest.at)));
+        }
         let mut settled = Vec::new();
         for entry in entries.into_iter().map(Arc::new) {
             self.observers.iter().for_each(|observer| observer.seen(*seq, &entry));
@@ -52,6 +58,23 @@ impl Show {
     /// Tells the observers under which policy runs of a definition go on.
     pub(super) fn define(&self, definition: Digest, policy: &Policy) {
         self.observers.iter().for_each(|observer| observer.define(definition, policy));
+    }
+
+    /// Tells the observers whether the files could be taken up that were read last.
+    pub(super) fn loaded(&self, right: bool) {
+        self.observers.iter().for_each(|observer| observer.loaded(right));
+    }
+
+    /// Tells the observers when each job last succeeded, as the store says, beside the daemon's work.
+    pub(super) fn recall_successes(&self, folder: PathBuf) {
+        let observers = self.observers.clone();
+        tokio::task::spawn_blocking(move || {
+            let jobs = View::open(&folder).and_then(|view| view.jobs()).unwrap_or_default();
+            for past in jobs {
+                let Some(at) = past.newest_success_at else { continue };
+                observers.iter().for_each(|observer| observer.succeeded(&past.job, at.moment()));
+            }
+        });
     }
 }
 
@@ -76,6 +99,7 @@ impl Loop {
                 if let Some(hands) = &self.hands {
                     hands.stop(&Start { run, piece, token }, Rung::Ask);
                 }
+                failpoint!("daemon::cut::after");
             }
             Effect::Adopt(expected) => self.adopt(expected),
             Effect::Wake(at) => self.alarm.set(&self.clock, at),
@@ -152,6 +176,7 @@ impl Loop {
                 let terms = self.dispatcher.terms_of(exit.start.run, exit.start.piece);
                 let ended = gather(&exit, mark, &name, &watch, terms);
                 self.hear(Input::Ended(Box::new(ended)));
+                failpoint!("daemon::ended::after");
             }
             Report::NeverStarted { start, .. } => {
                 self.watched.remove(&start.token);
@@ -180,7 +205,7 @@ impl Loop {
             store::Report::Durable { through, entries, .. } => {
                 failpoint!("daemon::durable::before");
                 let id = BatchId(through);
-                for (mark, run) in self.show.now(entries, &mut self.next_seq) {
+                for (mark, run) in self.show.now(entries, self.clock.moment(), &mut self.next_seq) {
                     if let (Some(hands), Some(start)) = (&self.hands, self.ends.remove(&(mark, run))) {
                         hands.acknowledge(&start, mark);
                     }
@@ -202,6 +227,7 @@ impl Loop {
         if self.degraded.is_none() {
             tracing::error!(target: "steadfast::daemon", "nothing new begins: {why}");
             self.outgoing.clear();
+            manager::status(&format!("degraded, nothing new begins: {}", why.lines().next().unwrap_or_default()));
             self.degraded = Some(Degraded::because(why));
             self.alarm.set(&self.clock, Some(self.clock.moment() + Degraded::PAUSE));
             if self.stopping.is_some() {

@@ -1,3 +1,5 @@
+//! What the dispatcher wants done. How it is done is for the daemon, which has nothing left to choose.
+
 use steadfast_retry::Moment;
 
 use crate::ids::{Piece, RunId, Token};

@@ -1,3 +1,5 @@
+//! What the dispatcher is told. Whatever it must know of the store comes along, because it never asks.
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -101,6 +103,26 @@ pub enum Input {
         /// Whether running attempts are ended along with it; else they run on.
         take_jobs: bool,
     },
+}
+
+impl Input {
+    /// Returns the number under which somebody waits for an answer to it, if somebody does.
+    #[must_use]
+    pub const fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Start { request, .. } | Self::Cancel { request, .. } | Self::Hold { request, .. } => Some(*request),
+            Self::Loaded(_)
+            | Self::Tick
+            | Self::Started { .. }
+            | Self::Told { .. }
+            | Self::Ended(_)
+            | Self::Voided { .. }
+            | Self::Durable(_)
+            | Self::Refilled { .. }
+            | Self::Drain(_)
+            | Self::Stop { .. } => None,
+        }
+    }
 }
 
 /// A configuration, and what the store knows of its jobs.

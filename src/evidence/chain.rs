@@ -1,3 +1,6 @@
+//! What became of each fact when the evidence was weighed, for `steadfast why`. It tells; the weighing is
+//! [`verdict`](super::verdict)'s.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

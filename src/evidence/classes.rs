@@ -1,3 +1,6 @@
+//! The table of classes: the shipped ones, with a user's own in front. The order counts, because the first class
+//! whose entry holds wins.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};

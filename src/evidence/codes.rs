@@ -1,3 +1,5 @@
+//! Sets of numbers as files write them: one, a range, or a list of both.
+
 use std::borrow::Cow;
 use std::fmt;
 

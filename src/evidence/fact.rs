@@ -1,3 +1,5 @@
+//! What was seen of an attempt, fact by fact, and how much each kind of fact weighs. Who sees it is not known here.
+
 use std::fmt;
 use std::time::Duration;
 
@@ -274,7 +276,7 @@ impl fmt::Display for Fact {
             Self::RetryAfter(delay) => write!(f, "retry after {}", Pretty(*delay)),
             Self::Status(status) => write!(f, "http status {status}"),
             Self::Error(error) => write!(f, "error {error}"),
-            Self::NotStarted { errno, what } => write!(f, "no start of `{what}` (errno {errno})"),
+            Self::NotStarted { errno, what } => write!(f, "not started: {what} (errno {errno})"),
             Self::Exit(code) => write!(f, "exit {code}"),
             Self::Signal { number, core } => {
                 write!(f, "signal {}{}", Signal(*number), if *core { " (core dumped)" } else { "" })

@@ -1,3 +1,5 @@
+//! One value or a list of them, as the keys of `when` take them, with the messages and the schema of either form.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,3 +1,6 @@
+//! Whether an entry of `when` holds, and which fact it rests on. Lines of output were searched before: here a
+//! pattern is met or not.
+
 use std::fmt;
 
 use super::fact::{Act, Evidence, Fact, Request};

@@ -1,3 +1,5 @@
+//! All patterns of all classes, looked for in the output at once. The lines that met one become facts.
+
 use std::collections::HashSet;
 
 use regex::bytes::{RegexSet, RegexSetBuilder};

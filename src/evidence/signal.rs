@@ -1,3 +1,5 @@
+//! Signals by number and name, as Linux numbers them.
+
 use std::borrow::Cow;
 use std::fmt;
 

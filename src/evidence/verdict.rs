@@ -1,3 +1,6 @@
+//! What the evidence of one attempt comes to: the class, and whether it succeeded, failed or was lost. No evidence
+//! is never a success. What follows from the class, the policy says.
+
 use std::fmt;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The words that matchers accept and that evidence is written in: closed lists, each declared once with its text and schema.
+
 /// Declares an enum whose variants are the words that a matcher accepts and that evidence is written in.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$word_about:meta])* $variant:ident = $word:literal,)+ }) => {

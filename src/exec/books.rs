@@ -184,7 +184,14 @@ impl Shared {
     /// Removes the claims of voided starts once nobody lives who could come second.
     pub(super) fn forget_voids(&self, state: &mut State) {
         if state.elders.is_empty() {
-            state.voids.drain(..).for_each(|start| claim::remove(&self.claims, &start));
+            state.voids.drain(..).for_each(|start| self.forget_claim(&start));
+        }
+    }
+
+    /// Removes a claim that nobody needs any more.
+    pub(super) fn forget_claim(&self, start: &Start) {
+        if let Err(error) = claim::remove(&self.claims, start) {
+            tracing::warn!(target: "steadfast::daemon", %start, %error, "a claim that nobody needs cannot be removed");
         }
     }
 
@@ -214,7 +221,7 @@ impl Shared {
         for start in starts.filter(|start| !state.starts.contains_key(&start.token)) {
             let holder = claim::holder(&self.claim(&start));
             if holder.is_ok_and(|holder| matches!(holder, Holder::Shim(shim) if shims.contains(&shim))) {
-                claim::remove(&self.claims, &start);
+                self.forget_claim(&start);
             }
         }
     }

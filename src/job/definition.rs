@@ -1,3 +1,6 @@
+//! What a run of a job does, and under which policy: stored beside each run, which keeps it to its end, and named
+//! by a digest of its content.
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,3 +1,6 @@
+//! What changed from one configuration to another, for whoever reloads. Runs that are there already are not touched
+//! by it.
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -1,9 +1,10 @@
 //! What keys mean: the schema that editors read, and the pages that `steadfast explain KEY` shows, made of the same types.
 
+use steadfast_retry::table::nearest;
+
 use serde_json::{Map, Value};
 
 use super::Code;
-use super::nearest::nearest;
 use super::table::FileTable;
 use crate::evidence::Classes;
 

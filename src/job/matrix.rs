@@ -1,3 +1,5 @@
+//! The points of a matrix, in the order of the file, with their values as written.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use steadfast_retry::Moment;
 
 use super::seconds;
 
@@ -30,4 +31,13 @@ pub struct Usage {
     /// Limits that this machine could not enforce, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unenforced: Vec<String>,
+}
+
+impl Usage {
+    /// Returns how long an attempt ran that was announced at one moment and whose end was taken in at another: from spawn to exit as
+    /// whoever watched it saw it; where nobody did, all of that time. Every face shows this figure and no other.
+    #[must_use]
+    pub fn ran(&self, announced: Moment, ended: Moment) -> Duration {
+        if self.took.is_zero() { ended.since(announced) } else { self.took }
+    }
 }

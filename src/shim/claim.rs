@@ -8,7 +8,7 @@
 //! held, something of the start lives. It says nothing where a program closes the descriptors that it inherits.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -49,20 +49,85 @@ pub(crate) fn path(claims: &Path, start: &Start) -> PathBuf {
     claims.join(start.to_string())
 }
 
-/// Claims a start for a shim, whose folder lies beside that of the claims. On an error nothing is claimed.
-pub(crate) fn take(claims: &Path, start: &Start, shim: ShimId) -> io::Result<Claim> {
+/// The claim files of starts that are over, for starts to come.
+///
+/// To make a file and to remove it costs as much as to start a small program, so a shim gives a claim that has done its work the next
+/// name. Such a file holds the shim's word already, and its lock is free: whoever had inherited it is gone.
+#[derive(Debug)]
+pub(crate) struct Drafts {
+    home: PathBuf,
+    word: String,
+    spare: Vec<(PathBuf, File)>,
+    made: u64,
+}
+
+impl Drafts {
+    /// How many files are kept.
+    const MOST: usize = 64;
+
+    /// Drafts the claims of a shim, whose folder lies beside that of the claims.
+    pub(crate) fn of(claims: &Path, shim: ShimId) -> Self {
+        let home = claims.with_file_name(shim.to_string());
+        Self { home, word: format!("shim {shim}\n"), spare: Vec::new(), made: 0 }
+    }
+
+    /// Returns a locked file with the shim's word in it.
+    fn draft(&mut self) -> io::Result<(PathBuf, File)> {
+        if let Some(spare) = self.spare.pop() {
+            return Ok(spare);
+        }
+        let path = self.next_path();
+        let mut file = files::create_new(&path)?;
+        // The lock is one witness of three: a file system without locks takes a witness away but not the claim, which is the
+        // file's existence. The word is more than a hint: without it nobody who comes later knows whose journal to believe.
+        let _ = files::lock(&file);
+        match file.write_all(self.word.as_bytes()).and_then(|()| failpoint!("shim::claim::write", io)) {
+            Ok(()) => Ok((path, file)),
+            Err(error) => {
+                let _ = std::fs::remove_file(&path);
+                Err(error)
+            }
+        }
+    }
+
+    fn next_path(&mut self) -> PathBuf {
+        self.made += 1;
+        self.home.join(format!("claim-{}", self.made))
+    }
+
+    /// Takes the claim of a start that is over out of the way, and keeps the file if nobody holds on to it.
+    pub(crate) fn take_back(&mut self, claims: &Path, start: &Start) -> io::Result<()> {
+        let claim = path(claims, start);
+        let spare = self.next_path();
+        if self.spare.len() >= Self::MOST || std::fs::rename(&claim, &spare).is_err() {
+            return remove(claims, start);
+        }
+        match self.examine(&spare) {
+            Some(file) => self.spare.push((spare, file)),
+            None => std::fs::remove_file(&spare)?,
+        }
+        Ok(())
+    }
+
+    /// Opens and locks a file; `None` if it is another's, or somebody who inherited its lock lives.
+    fn examine(&self, spare: &Path) -> Option<File> {
+        let mut file = File::options().read(true).write(true).open(spare).ok()?;
+        let mut word = String::new();
+        file.read_to_string(&mut word).ok()?;
+        (word == self.word && files::lock(&file).is_ok_and(|is_free| is_free)).then_some(file)
+    }
+
+    /// Removes the files that are kept.
+    pub(crate) fn clear(&mut self) {
+        self.spare.drain(..).for_each(|(path, _)| drop(std::fs::remove_file(path)));
+    }
+}
+
+/// Claims a start for a shim. On an error nothing is claimed.
+pub(crate) fn take(claims: &Path, start: &Start, drafts: &mut Drafts) -> io::Result<Claim> {
     let path = path(claims, start);
     failpoint!("shim::claim::before", io)?;
-    let draft = claims.with_file_name(shim.to_string()).join("claim");
-    let mut file = files::create_new(&draft)?;
-    // The lock is one witness of three: a file system without locks takes a witness away but not the claim, which is the
-    // file's existence. The word is more than a hint: without it nobody who comes later knows whose journal to believe.
-    let _ = files::lock(&file);
-    let word = file.write_all(format!("shim {shim}\n").as_bytes()).and_then(|()| failpoint!("shim::claim::write", io));
-    if let Err(error) = word {
-        let _ = std::fs::remove_file(&draft);
-        return Err(error);
-    }
+    let (draft, file) = drafts.draft()?;
     let is_ours = publish(&draft, &path)?;
     failpoint!("shim::claim::after");
     if is_ours { Ok(Claim::Ours(file)) } else { Ok(Claim::Theirs(holder(&path)?)) }
@@ -116,46 +181,16 @@ pub(crate) fn holder(path: &Path) -> io::Result<Holder> {
 }
 
 /// Removes a claim that nobody needs any more.
-pub(crate) fn remove(claims: &Path, start: &Start) {
-    let _ = std::fs::remove_file(path(claims, start));
+///
+/// # Errors
+///
+/// The file system refuses. The next daemon tries again.
+pub(crate) fn remove(claims: &Path, start: &Start) -> io::Result<()> {
+    match std::fs::remove_file(path(claims, start)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::{RunId, Token};
-
-    /// A folder with the claims and a shim's own.
-    fn house(shim: ShimId) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["claims".to_owned(), shim.to_string()] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        folder
-    }
-
-    #[test]
-    fn whoever_comes_second_obeys() {
-        let start = |run| Start { run: RunId(run), piece: "1".parse().unwrap(), token: Token(7) };
-        let shim = ShimId(9);
-        let folder = house(shim);
-        let claims = folder.path().join("claims");
-        assert!(matches!(take(&claims, &start(1), shim).unwrap(), Claim::Ours(_)));
-        assert_eq!(void(&claims, &start(1)).unwrap(), Holder::Shim(shim));
-        assert_eq!(void(&claims, &start(2)).unwrap(), Holder::Void);
-        assert!(matches!(take(&claims, &start(2), shim).unwrap(), Claim::Theirs(Holder::Void)));
-    }
-
-    #[test]
-    fn the_lock_is_held_until_the_last_copy_is_closed() {
-        let folder = house(ShimId(9));
-        let claims = folder.path().join("claims");
-        let start = Start { run: RunId(1), piece: "1".parse().unwrap(), token: Token(7) };
-        let Claim::Ours(file) = take(&claims, &start, ShimId(9)).unwrap() else { panic!("claimed") };
-        let copy = file.try_clone().unwrap();
-        drop(file);
-        assert!(files::is_locked(&path(&claims, &start)).unwrap());
-        drop(copy);
-        assert!(!files::is_locked(&path(&claims, &start)).unwrap());
-    }
-}
+mod tests;

@@ -59,8 +59,6 @@ struct Matrix {
     open: u32,
     succeeded: u32,
     failed: u32,
-    newest: Option<RunId>,
-    newest_success: Option<RunId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -173,7 +171,6 @@ impl Memory {
                 matrix.size = sweep.size;
                 matrix.needed = sweep.needed;
                 matrix.open += 1;
-                matrix.newest = matrix.newest.max(Some(run));
             });
         }
         self.runs.put(run, Row { standing, opening: Arc::new(opening.clone()), finalizers: Vec::new() });
@@ -229,39 +226,13 @@ impl Memory {
                 *known = whole;
             }
         });
-        match after.sweep {
-            Some(sweep) => self.closed_of_sweep(run, &after.job, sweep, succeeded),
-            None => self.ended(&after.job, run, succeeded.then_some(run), None),
+        if let Some(sweep) = after.sweep {
+            self.sweeps.change(sweep.first, |matrix| {
+                matrix.open -= 1;
+                matrix.succeeded += u32::from(succeeded);
+                matrix.failed += u32::from(!succeeded);
+            });
         }
-    }
-
-    fn closed_of_sweep(&mut self, run: RunId, job: &str, sweep: Sweep, succeeded: bool) {
-        self.sweeps.change(sweep.first, |matrix| {
-            matrix.open -= 1;
-            if succeeded {
-                matrix.succeeded += 1;
-                matrix.newest_success = matrix.newest_success.max(Some(run));
-            } else {
-                matrix.failed += 1;
-            }
-        });
-        let matrix = self.sweeps.get(&sweep.first).cloned().unwrap_or_default();
-        if let (0, Some(newest)) = (matrix.open, matrix.newest) {
-            let record = matrix.record(sweep.first);
-            self.ended(job, newest, matrix.newest_success, Some(record));
-        }
-    }
-
-    fn ended(&mut self, job: &str, run: RunId, success: Option<RunId>, sweep: Option<SweepRecord>) {
-        self.job(job, |job| {
-            job.newest_ended = job.newest_ended.max(Some(run));
-            job.newest_success = job.newest_success.max(success);
-            if let Some(sweep) = sweep
-                && job.newest_sweep.is_none_or(|newest| newest.sweep.first <= sweep.sweep.first)
-            {
-                job.newest_sweep = Some(sweep);
-            }
-        });
     }
 
     fn job(&mut self, name: &str, change: impl FnOnce(&mut JobRecord)) {

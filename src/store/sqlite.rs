@@ -34,9 +34,9 @@ use crate::journal::Opening;
 
 use super::standing::ending_of;
 use super::{Batch, Place, Queued, Recovered, Store, StoreError};
+use crate::sys::memory;
 use append::Pen;
 
-pub(super) use append::word_of;
 pub(super) use fault::unreadable;
 pub use keep::{Check, Info, Keep, Pruned};
 pub(super) use keep::{back_up, info, read_only};
@@ -84,6 +84,7 @@ impl Sqlite {
         let doubt = lock::check_disk(folder)?;
         let lock = lock::Lock::take(folder)?;
         let path = folder.join(FILE);
+        keep::make_private(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags)?;
         // Before anything is changed: a file of a newer program, or of another, is left as it is.
@@ -261,10 +262,15 @@ impl Store for Sqlite {
 
     fn rest(&mut self) -> Result<(), StoreError> {
         self.trust()?;
+        failpoint!("store::rest::before");
         let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
+        failpoint!("store::rest::after");
         let result = checkpoint.map_err(StoreError::from);
         self.note_unsynced(result)?;
-        Ok(self.connection.execute_batch("PRAGMA shrink_memory")?)
+        self.connection.execute_batch("PRAGMA shrink_memory")?;
+        // A burst of runs leaves free memory behind, here and where it came from.
+        memory::give_back();
+        Ok(())
     }
 
     fn recover(&mut self) -> Result<Recovered, StoreError> {

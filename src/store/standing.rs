@@ -1,3 +1,6 @@
+//! Where a run stands after its entries, and which entry may come next: the rules of the journal that both stores
+//! keep. What *should* come next is the dispatcher's affair.
+
 use steadfast_retry::{AttemptNo, Decision, Ending, Event, Outcome};
 
 use crate::evidence::Fact;

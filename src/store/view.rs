@@ -37,7 +37,7 @@ pub use count::{Counts, JobSummary, LaneCount};
 pub use event::{EventPage, EventView, Events};
 pub use filter::{BadFilter, Filter, Is, Since};
 pub use page::{Cursor, Order, Page, RunPage, RunRow};
-pub use run::{EndingWord, FinalizerView, LedgerView, NoteView, RuleCharge, RunView, SweepView, TriggerView};
+pub use run::{FinalizerView, LedgerView, NoteView, RuleCharge, RunView, SweepView, TriggerView};
 pub use time::Time;
 
 /// A store that is open for reading only.

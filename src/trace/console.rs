@@ -132,6 +132,7 @@ impl Told<'_> {
             "run.opened" => "opened ({trigger}){ by by}",
             "run.held" | "job.held" => "held{ by by}",
             "run.released" | "job.released" => "released{ by by}",
+            "run.crossed" if self.fields.number("deaths") == Some(1) => "was in flight at 1 death of the daemon",
             "run.crossed" => "was in flight at {deaths} deaths of the daemon in a row",
             "run.late" => "refused a late report of {piece}: {sentence}",
             "run.diverged" => "would be decided otherwise today: {decision} ({because})",

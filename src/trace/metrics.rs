@@ -253,9 +253,9 @@ impl Metrics {
         let job = self.job(known);
         if let Event::Ended { outcome, .. } = &step.event {
             self.attempts.get_or_create(&self.of_attempt(&job, step, outcome)).inc();
-            let seen = step.end.as_ref().map(|end| end.usage.took).unwrap_or_default();
+            let usage = step.end.as_ref().map(|end| end.usage.clone()).unwrap_or_default();
             if let Some(known) = known {
-                let took = known.took(at, seen).as_secs_f64();
+                let took = known.ran(at, &usage).as_secs_f64();
                 self.attempt_duration.get_or_create(&job).observe(took, Some(OfTrace::of(known)), None);
             }
         }
@@ -301,7 +301,11 @@ impl Metrics {
 
     /// Takes up when a job last succeeded, from the store: so an alert on silence survives a restart.
     pub fn recall_success(&self, job: &str, at: Moment) {
-        self.last_success.get_or_create(&self.admit(job)).set(seconds(at));
+        let gauge = self.last_success.get_or_create(&self.admit(job)).clone();
+        // The store is asked while runs go on: a success that has been seen since is newer.
+        if gauge.get() < seconds(at) {
+            gauge.set(seconds(at));
+        }
     }
 
     /// Counts how long a batch took to become durable.

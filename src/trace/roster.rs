@@ -13,7 +13,7 @@ use steadfast_retry::{AttemptLimit, AttemptNo, Class, Decision, Moment, Policy};
 
 use crate::dispatch::WINDOW;
 use crate::ids::{Digest, Piece, RunId, SpanId, TraceId};
-use crate::journal::{About, Entry, Happened, Opening, Step};
+use crate::journal::{About, Entry, Happened, Opening, Step, Usage};
 use crate::store::Place;
 
 /// How many definitions are remembered; an older one only loses the policy's name and its limit in the lines.
@@ -186,7 +186,7 @@ impl Roster {
 impl Known {
     fn step(&mut self, at: Moment, step: &Step) {
         if let Some(end) = &step.end {
-            self.worked += self.took(at, end.usage.took);
+            self.worked += self.ran(at, &end.usage);
             self.class.clone_from(&end.verdict.class);
         }
         if let Some(since) = self.waits_since.take() {
@@ -205,10 +205,9 @@ impl Known {
         }
     }
 
-    /// Returns how long the attempt took that ended at `at`: as the shim saw it, else from its announcement.
-    pub(super) fn took(&self, at: Moment, seen: Duration) -> Duration {
-        let announced = || self.attempt.map_or(Duration::ZERO, |attempt| at.since(attempt.began));
-        if seen.is_zero() { announced() } else { seen }
+    /// Returns how long the attempt ran that ended at `at`.
+    pub(super) fn ran(&self, at: Moment, usage: &Usage) -> Duration {
+        usage.ran(self.attempt.map_or(at, |attempt| attempt.began), at)
     }
 
     /// Returns the span of one of its processes, where the journal has one.

@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use steadfast_retry::Policy;
+use steadfast_retry::{Moment, Policy};
 
 use crate::ids::{Digest, RunId};
 use crate::journal::{About, Entry, Happened, Opening};
@@ -47,6 +48,18 @@ impl Observer for Telemetry {
         let opened = past.iter().find(|entry| matches!(entry.about, About::Run(_, Happened::Opened(_))));
         roster.open(run, opened.map(|entry| entry.at), opening);
         past.iter().for_each(|entry| roster.fold(entry));
+    }
+
+    fn wrote(&self, took: Duration) {
+        self.metrics.store_wrote(took);
+    }
+
+    fn loaded(&self, right: bool) {
+        self.metrics.config_loaded(right);
+    }
+
+    fn succeeded(&self, job: &str, at: Moment) {
+        self.metrics.recall_success(job, at);
     }
 
     fn define(&self, definition: Digest, policy: &Policy) {

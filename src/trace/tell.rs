@@ -13,7 +13,7 @@ use tracing::field::{DisplayValue, display};
 use crate::evidence::{Fact, Fate};
 use crate::ids::{Piece, RunId, SpanId, TraceId};
 use crate::journal::{
-    About, DaemonHappened, End, Entry, FinalizerResult, Happened, JobHappened, Opening, Step, TickFate, Told, Trigger,
+    About, DaemonHappened, End, Entry, FinalizerResult, Happened, JobHappened, Opening, Step, TickFate, Told,
 };
 
 use super::roster::Known;
@@ -88,14 +88,9 @@ fn tell_happened(line: Line<'_>, happened: &Happened) {
             piece = display(piece),
         }),
         Happened::FinalizerEnded { piece, result, sentence, .. } => {
-            let outcome = match result {
-                FinalizerResult::Done => "done",
-                FinalizerResult::Failed => "failed",
-                FinalizerResult::Lost => "lost",
-            };
             let began = line.known.and_then(|known| known.finalizer).filter(|(own, _)| own == piece);
             tell_run!(if *result == FinalizerResult::Done => INFO, WARN, RUN, "finalizer.ended", line, {
-                piece = display(piece), outcome, sentence,
+                piece = display(piece), outcome = result.as_str(), sentence,
                 took_ms = began.map(|(_, began)| millis(line.at.since(began))),
             });
         }
@@ -115,17 +110,8 @@ fn tell_happened(line: Line<'_>, happened: &Happened) {
 }
 
 fn tell_opened(line: Line<'_>, opening: &Opening) {
-    let trigger = match opening.trigger {
-        Trigger::Asked => "asked",
-        Trigger::Pending => "pending",
-        Trigger::Schedule { .. } => "schedule",
-        Trigger::After { .. } => "after",
-        Trigger::Skipped { .. } => "skipped",
-        Trigger::Retry { .. } => "retry",
-        Trigger::Terminal => "terminal",
-    };
     tell_run!(DEBUG, RUN, "run.opened", line, {
-        trigger, by = opening.by, policy = line.policy(), point = opening.point, key = opening.key.as_deref(),
+        trigger = opening.trigger.as_str(), by = opening.by, policy = line.policy(), point = opening.point, key = opening.key.as_deref(),
         priority = opening.priority, origin = opening.origin.0,
         span_id = display(opening.span), parent_span_id = opening.parent_span.map(display),
     });
@@ -187,7 +173,7 @@ fn tell_ended(line: Line<'_>, step: &Step, outcome: &Outcome) {
     let end = step.end.as_deref();
     let exit = end.and_then(exit_of);
     let usage = end.map(|end| &end.usage);
-    let took = line.known.zip(usage).map(|(known, usage)| known.took(line.at, usage.took));
+    let took = line.known.zip(usage).map(|(known, usage)| known.ran(line.at, usage));
     tell_run!(if is_trouble => WARN, INFO, ATTEMPT, "attempt.ended", line, {
         attempt = line.attempt(), max = line.max(because), outcome = word,
         class = end.and_then(|end| end.verdict.class.as_ref()).or(because.class.as_ref()).map(display),

@@ -7,6 +7,8 @@ mod build;
 mod span;
 mod text;
 
+use std::time::Duration;
+
 use serde::Serialize;
 use steadfast_retry::Moment;
 
@@ -57,6 +59,10 @@ pub struct Node {
     /// What happened inside, in the order of its beginning.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Node>,
+    /// How long its process ran, where somebody watched it: what passed besides is the time until the start was durable and launched,
+    /// and until its exit was heard of.
+    #[serde(skip)]
+    pub(super) ran: Option<Duration>,
     /// Which of the entries ended it.
     #[serde(skip)]
     pub(super) ended_by: Option<usize>,
@@ -98,6 +104,7 @@ impl Node {
             note: None,
             attributes: Vec::new(),
             children: Vec::new(),
+            ran: None,
             ended_by: None,
         }
     }

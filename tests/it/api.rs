@@ -3,6 +3,7 @@
 mod follows;
 mod guarded;
 mod house;
+mod manager;
 mod reads;
 mod speed;
 mod starts;

@@ -1,3 +1,6 @@
+//! Names of exception classes, and patterns of names. What makes a failure one of a class is not known here: the
+//! runner's matchers say, or the error's own type.
+
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -96,12 +99,12 @@ impl ClassPattern {
     /// Says whether a class has a name of this form.
     #[must_use]
     pub fn matches(&self, class: &Class) -> bool {
-        glob(self.0.as_bytes(), class.0.as_bytes())
+        glob(&self.0, &class.0)
     }
 
     /// Says whether a text has this form, be it a class's name or another pattern.
     pub(crate) fn matches_text(&self, text: &str) -> bool {
-        glob(self.0.as_bytes(), text.as_bytes())
+        glob(&self.0, text)
     }
 
     /// Returns the pattern as written.
@@ -160,8 +163,17 @@ pub(crate) const fn is_kebab_case(name: &[u8]) -> bool {
     true
 }
 
-/// Matches with `*` as the only wildcard, in time linear in `name` for each star.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
+/// Says whether a name has the form of a pattern in which `*` stands for any letters, or none.
+///
+/// Class patterns match so; it is here for names of other kinds. It takes time linear in `name` for each star.
+///
+/// ```
+/// assert!(steadfast_retry::glob("crawl-*-pdf", "crawl-acl-pdf"));
+/// assert!(!steadfast_retry::glob("crawl-*", "index"));
+/// ```
+#[must_use]
+pub fn glob(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while n < name.len() {

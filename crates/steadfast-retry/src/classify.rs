@@ -1,3 +1,6 @@
+//! How an error tells its class. Errors of `std` have theirs here; an error that nobody has spoken for does not
+//! compile, so that none is classified by accident.
+
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;

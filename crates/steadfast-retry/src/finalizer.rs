@@ -1,3 +1,5 @@
+//! What follows a run, as data. The library carries none out (`Policy::unperformed` names them); the runner does.
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;

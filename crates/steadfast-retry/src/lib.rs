@@ -129,7 +129,7 @@ pub mod world;
 pub use attempt_no::AttemptNo;
 pub use attempts::{Attempt, Attempts, Closing, Finally, NoFinally, Pause, PauseFuture, Then, Upcoming};
 pub use because::{Account, Because, Cause, DelaySource, RuleRef};
-pub use class::{BadClassName, Class, ClassPattern};
+pub use class::{BadClassName, Class, ClassPattern, glob};
 pub use classify::{Classify, unclassified};
 pub use decision::Decision;
 pub use delay::{Delay, Factor, Jitter, Shape};

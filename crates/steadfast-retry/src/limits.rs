@@ -1,3 +1,6 @@
+//! The ends inside one run. Whether they make sense together, the policy checks; whether one is reached, the engine
+//! asks.
+
 use core::fmt;
 use core::time::Duration;
 

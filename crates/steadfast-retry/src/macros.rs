@@ -1,3 +1,6 @@
+//! The macro `retry!`: one loop for closures and one for futures, because what was written must stand in the caller's own
+//! function. Whatever is decided in a turn of it, [`call`](crate::call) asks the engine.
+
 /// Retries an expression, a block, a closure or an async block under a policy, in place.
 ///
 /// ```

@@ -1,3 +1,5 @@
+//! One entry of `catch`: which classes, which account, which delay. Which rule comes first is the policy's affair.
+
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use core::fmt;

@@ -56,6 +56,7 @@ pub use delay::DelayTable;
 pub use error::{PolicyError, PolicyErrorKind, PolicyErrors};
 pub use forms::Classes;
 pub use guard::{LONGEST_TEXT, Refusal};
+pub use nearest::nearest;
 pub use place::{Located, Site, Source};
 pub use resolve::Resolved;
 pub use set::PolicySet;

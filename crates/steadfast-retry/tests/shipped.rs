@@ -41,6 +41,17 @@ fn every_shipped_policy_can_be_put_together() {
 }
 
 #[test]
-fn the_written_default_is_the_default() {
-    assert_eq!(shipped().get("default").expect("it is shipped"), Policy::DEFAULT);
+fn the_written_default_is_the_default_with_rules_for_programs() {
+    let written = shipped().get("default").expect("it is shipped");
+    assert_eq!((written.limits(), written.delay()), (Policy::DEFAULT.limits(), Policy::DEFAULT.delay()));
+    let rules: Vec<String> = written.catch().iter().map(|rule| format!("{:?}", rule.classes)).collect();
+    assert!(written.catch()[0].free && rules[0].contains("yielded"), "{rules:?}");
+    assert!(written.catch()[1].stops && rules[1].contains("start-not-found"), "{rules:?}");
+}
+
+#[test]
+fn a_policy_that_extends_nothing_has_no_rule_of_the_default() {
+    for name in ["once", "forever"] {
+        assert!(shipped().get(name).expect("it is shipped").catch().is_empty(), "{name}");
+    }
 }

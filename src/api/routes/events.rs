@@ -1,3 +1,6 @@
+//! Routes that read the journal: pages of lines, lines as they come, and the timeline of a run. Lines come from the
+//! store; the feed only says when to look.
+
 use std::sync::Arc;
 
 use axum::http::header;

@@ -1,3 +1,5 @@
+//! Routes about jobs: what the files, the loop and the store know of each, put side by side.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,3 +1,6 @@
+//! The route that reads what a process wrote, to the end or as it grows. It reads files only: no process is asked,
+//! and none waits for a reader.
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;

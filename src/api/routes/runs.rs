@@ -1,3 +1,5 @@
+//! Routes about runs: starting, listing, showing, and what somebody wants done with one.
+
 use std::sync::Arc;
 
 use steadfast_retry::Policy;

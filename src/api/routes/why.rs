@@ -1,3 +1,6 @@
+//! The route that tells what a run waits for, from everything that must be so before its next attempt. Why it
+//! *decided* as it did stands in its journal.
+
 use std::time::Duration;
 
 use steadfast_retry::{Moment, Pretty};

@@ -1,3 +1,5 @@
+//! Pieces of output as they are answered. Where they are kept, and what was dropped, the log knows.
+
 use serde::{Deserialize, Serialize};
 
 use crate::exec::log::{Chunk, Stream};

@@ -1,3 +1,5 @@
+//! What stands in paths and behind the question mark. What is answered has its own shapes.
+
 use serde::{Deserialize, Serialize};
 
 use crate::api::shapes::LogStream;

@@ -1,3 +1,5 @@
+//! What `doctor` looks at outside of steadfast: the kernel, the clock, the limits. It changes nothing.
+
 use std::path::Path;
 
 use jiff::tz::TimeZone;

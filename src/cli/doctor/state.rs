@@ -1,3 +1,5 @@
+//! What `doctor` looks at in the state folder: who owns it, its disk, the store, the daemon. It mends nothing.
+
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 

@@ -1,14 +1,17 @@
 use clap::Args;
 
-use super::Declared;
+use super::{Declared, Told, loaded};
 use crate::cli::answer::Answer;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text::{self, Cell};
-use crate::job::{Job, ScheduleText};
+use crate::clock::Clock;
+use crate::job::{After, Job, ScheduleText};
+use crate::state::StateDir;
+use crate::store::view::Time;
 
-/// Lists the jobs that files declare
+/// Lists jobs: what makes them begin, when they are due next, how the newest run stands
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -17,8 +20,21 @@ pub(super) struct Arguments {
     answer: Answer,
 }
 
-pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let config = what.declared.read(console)?;
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&StateDir>) -> Result<Exit, Failure> {
+    let config = match what.declared.ask(state, console)? {
+        Told::Files(config) => config,
+        Told::Daemon(mut client) => {
+            let mut page = client.jobs()?;
+            page.jobs.retain(loaded::is_job);
+            if what.answer.json {
+                console.json(&page)?;
+                return Ok(Exit::GOOD);
+            }
+            console.print(&loaded::table(&page.jobs, Time::of(Clock::unkept().moment()), console.width))?;
+            console.say("see one: steadfast jobs show JOB");
+            return Ok(Exit::GOOD);
+        }
+    };
     if what.answer.json {
         console.json(&config.jobs.values().collect::<Vec<_>>())?;
         return Ok(Exit::GOOD);
@@ -41,7 +57,11 @@ fn row(job: &Job) -> Vec<Cell> {
 
 /// What makes a job begin, in a few words.
 pub(super) fn starts(job: &Job) -> String {
-    match (&job.schedule, &job.after) {
+    starts_in_words(job.schedule.as_ref(), job.after.as_ref())
+}
+
+pub(super) fn starts_in_words(schedule: Option<&ScheduleText>, after: Option<&After>) -> String {
+    match (schedule, after) {
         (Some(schedule), _) => schedule_in_words(schedule),
         (None, Some(after)) => format!("after {}", after.jobs.join(", ")),
         (None, None) => "by hand".to_owned(),

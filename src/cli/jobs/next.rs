@@ -3,20 +3,23 @@ use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
 use serde_json::json;
 
-use super::{Declared, named};
+use super::{Declared, Told, named};
+use crate::api::JobRow;
 use crate::cli::answer::Answer;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text::{self, Cell};
 use crate::clock::Clock;
-use crate::job::Job;
+use crate::job::{Job, ScheduleText};
 use crate::schedule::Upcoming;
+use crate::state::StateDir;
 
 /// Shows when jobs are due, with a word where a clock is set forward or back
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  steadfast jobs next
   steadfast jobs next --file jobs/
   steadfast jobs next daily-papers -n 20 --from 2026-03-28T00:00:00Z")]
 pub(super) struct Arguments {
@@ -35,24 +38,72 @@ pub(super) struct Arguments {
     answer: Answer,
 }
 
-pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let config = what.declared.read(console)?;
-    let jobs: Vec<&Job> = if what.jobs.is_empty() {
-        config.jobs.values().map(|job| &**job).filter(|job| job.schedule.is_some()).collect()
-    } else {
-        what.jobs.iter().map(|name| named(&config, name)).collect::<Result<_, _>>()?
-    };
+/// A job with its schedule, and when the daemon will start it next.
+struct Planned {
+    job: String,
+    schedule: Option<ScheduleText>,
+    starts: String,
+    due: Option<Timestamp>,
+}
+
+impl Planned {
+    fn of(job: &Job) -> Self {
+        Self { job: job.name.clone(), schedule: job.schedule.clone(), starts: super::list::starts(job), due: None }
+    }
+
+    fn loaded(row: JobRow) -> Self {
+        let starts = super::list::starts_in_words(row.schedule.as_ref(), row.after.as_ref());
+        Self { job: row.job, schedule: row.schedule, starts, due: row.due_at.map(|due| due.timestamp()) }
+    }
+
+    /// Returns the due times from a moment on. What is due every so often counts from the last time, which the daemon knows.
+    fn upcoming(&self, number: usize, from: Option<Timestamp>) -> Vec<Upcoming> {
+        let declared = self.schedule.as_ref().map(|text| text.declared().schedule(&TimeZoneDatabase::bundled()));
+        let Some(Ok(schedule)) = declared else { return Vec::new() };
+        let every = self.schedule.as_ref().and_then(|text| text.every);
+        match (from, self.due, every) {
+            (None, Some(due), Some(_)) => {
+                let local = due.to_zoned_datetime(jiff::tz::TimeZone::UTC);
+                let first = Upcoming { due, local, note: None };
+                std::iter::once(first).chain(schedule.preview(number - 1, due)).collect()
+            }
+            (from, ..) => schedule.preview(number, schedule.begin(from.unwrap_or_else(Clock::wall))),
+        }
+    }
+}
+
+/// Finds the jobs that were named, or all that have a schedule.
+fn planned(what: &Arguments, state: Option<&StateDir>, console: &mut Console) -> Result<Vec<Planned>, Failure> {
+    match what.declared.ask(state, console)? {
+        Told::Files(config) if what.jobs.is_empty() => Ok(config.jobs.values().map(|job| Planned::of(job)).collect()),
+        Told::Files(config) => what.jobs.iter().map(|name| named(&config, name).map(Planned::of)).collect(),
+        Told::Daemon(mut client) if what.jobs.is_empty() => {
+            Ok(client.jobs()?.jobs.into_iter().map(Planned::loaded).collect())
+        }
+        Told::Daemon(mut client) => {
+            let one = |name: &String| {
+                let detail = client.job(name).map_err(|problem| super::show::unknown(&mut client, name, problem))?;
+                Ok(Planned::loaded(detail.job))
+            };
+            what.jobs.iter().map(one).collect()
+        }
+    }
+}
+
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&StateDir>) -> Result<Exit, Failure> {
+    let mut jobs = planned(what, state, console)?;
+    if what.jobs.is_empty() {
+        jobs.retain(|job| job.schedule.is_some());
+    }
     if let Some(job) = jobs.iter().find(|job| job.schedule.is_none()) {
-        let message = format!("the job `{}` has no schedule", job.name);
-        return Err(Failure::new(Exit::CONFLICT, message).help(format_args!("it starts {}", super::list::starts(job))));
+        let message = format!("the job `{}` has no schedule", job.job);
+        return Err(Failure::new(Exit::CONFLICT, message).help(format_args!("it starts {}", job.starts)));
     }
     let from = what.from.unwrap_or_else(Clock::wall);
-    let mut all: Vec<(&Job, Upcoming)> = Vec::new();
-    for job in jobs {
-        let schedule = job.schedule.as_ref().map(|text| text.declared().schedule(&TimeZoneDatabase::bundled()));
-        let Some(Ok(schedule)) = schedule else { continue };
-        let dues = schedule.preview(usize::from(what.number), schedule.begin(from));
-        all.extend(dues.into_iter().map(|due| (job, due)));
+    let mut all: Vec<(&str, Upcoming)> = Vec::new();
+    for job in &jobs {
+        let dues = job.upcoming(usize::from(what.number), what.from);
+        all.extend(dues.into_iter().map(|due| (job.job.as_str(), due)));
     }
     all.sort_by_key(|(_, upcoming)| upcoming.due);
     if what.answer.json {
@@ -61,7 +112,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
         return Ok(Exit::GOOD);
     }
     if all.is_empty() {
-        console.say("no job of these files has a schedule that is still due");
+        console.say("no job has a schedule that is still due");
         return Ok(Exit::GOOD);
     }
     let rows = all.iter().map(|(job, upcoming)| row(job, upcoming, from)).collect();
@@ -69,7 +120,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     Ok(Exit::GOOD)
 }
 
-fn row(job: &Job, upcoming: &Upcoming, from: Timestamp) -> Vec<Cell> {
+fn row(job: &str, upcoming: &Upcoming, from: Timestamp) -> Vec<Cell> {
     let left = upcoming.due.duration_since(from);
     let left = steadfast_retry::Pretty(left.try_into().unwrap_or_default()).rounded().to_string();
     let note = upcoming.note.map_or_else(String::new, |note| note.to_string());
@@ -77,12 +128,12 @@ fn row(job: &Job, upcoming: &Upcoming, from: Timestamp) -> Vec<Cell> {
         Cell::new(upcoming.local.strftime("%a %Y-%m-%d %H:%M:%S")),
         Cell::new(upcoming.local.strftime("%Z")),
         Cell::new(left),
-        Cell::styled(&job.name, text::HEADING),
+        Cell::styled(job, text::HEADING),
         Cell::styled(note, text::DOUBTFUL),
     ]
 }
 
-fn value(job: &Job, upcoming: &Upcoming) -> serde_json::Value {
+fn value(job: &str, upcoming: &Upcoming) -> serde_json::Value {
     let note = upcoming.note.map(|note| note.to_string());
-    json!({ "job": job.name, "due": upcoming.due.to_string(), "local": upcoming.local.to_string(), "note": note })
+    json!({ "job": job, "due": upcoming.due.to_string(), "local": upcoming.local.to_string(), "note": note })
 }

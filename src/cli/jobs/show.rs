@@ -2,13 +2,17 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::{Declared, list, named};
+use super::{Declared, Told, list, loaded, named};
+use crate::api::{Client, Code, Problem};
 use crate::cli::answer::Answer;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text::{self, Cell};
-use crate::job::{Action, Job, Program};
+use crate::clock::Clock;
+use crate::job::{Action, Definition, Job, Program};
+use crate::state::StateDir;
+use crate::store::view::Time;
 
 /// Shows a job as it is understood: its command, its policy, when it starts
 #[derive(Args, Debug)]
@@ -22,8 +26,19 @@ pub(super) struct Arguments {
     answer: Answer,
 }
 
-pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let config = what.declared.read(console)?;
+pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&StateDir>) -> Result<Exit, Failure> {
+    let config = match what.declared.ask(state, console)? {
+        Told::Files(config) => config,
+        Told::Daemon(mut client) => {
+            let detail = client.job(&what.job).map_err(|problem| unknown(&mut client, &what.job, problem))?;
+            if what.answer.json {
+                console.json(&detail)?;
+            } else {
+                console.print(&loaded::page(&detail, Time::of(Clock::unkept().moment()), console.width))?;
+            }
+            return Ok(Exit::GOOD);
+        }
+    };
     let job = named(&config, &what.job)?;
     if what.answer.json {
         console.json(job)?;
@@ -31,6 +46,25 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     }
     console.print(&page(job, console.width))?;
     Ok(Exit::GOOD)
+}
+
+/// Adds the name that was meant, where a job is unknown.
+pub(super) fn unknown(client: &mut Client, job: &str, problem: Problem) -> Failure {
+    let is_unknown = problem.code == Code::NotFound;
+    let failure = Failure::from(problem);
+    match client.jobs() {
+        Ok(page) if is_unknown => failure.suggest(job, page.jobs.iter().map(|row| row.job.as_str())),
+        Ok(_) | Err(_) => failure,
+    }
+}
+
+/// What is run, in a line.
+pub(super) fn command(definition: &Definition) -> String {
+    let Action::Command(command) = &definition.action;
+    match &command.program {
+        Program::Argv(argv) => argv.join(" "),
+        Program::Shell(line) => format!("sh -c {line}"),
+    }
 }
 
 fn page(job: &Job, width: usize) -> String {
@@ -41,14 +75,7 @@ fn page(job: &Job, width: usize) -> String {
     }
     out.push('\n');
     let definition = &job.definition;
-    let Action::Command(command) = &definition.action;
-    let mut rows: Vec<(&str, String)> = vec![(
-        "command",
-        match &command.program {
-            Program::Argv(argv) => argv.join(" "),
-            Program::Shell(line) => format!("sh -c {line}"),
-        },
-    )];
+    let mut rows: Vec<(&str, String)> = vec![("command", command(definition))];
     rows.push(("folder", definition.workdir.display().to_string()));
     rows.push(("starts", list::starts(job)));
     rows.push(("policy", definition.policy.to_string()));

@@ -1,3 +1,5 @@
+//! Printing pieces of output, in the form that was asked for. What a terminal may be shown of them is [`shown`](super::shown)'s.
+
 use std::collections::VecDeque;
 
 use super::shown::Shown;

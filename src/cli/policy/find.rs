@@ -1,13 +1,16 @@
+//! Which policy `--policy` means: a name, a file with or without a name, or a policy written out. What is written
+//! out is guarded and read as a file is.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use steadfast_retry::table::{PolicyErrors, PolicySet, PolicyTable, Resolved, Site, Source};
+use steadfast_retry::table::{PolicyErrors, PolicySet, PolicyTable, Resolved, Site, Source, nearest};
 
 use super::Files;
 use super::inline;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{self, Failure};
+use crate::cli::failure::Failure;
 use crate::cli::files;
 use crate::evidence::Classes;
 use crate::job::Config;
@@ -61,7 +64,7 @@ fn named(name: &str, mut config: Config) -> Result<Found, Failure> {
 
 fn unknown(name: &str, config: &Config) -> Failure {
     let unknown = Failure::not_found(format_args!("no policy is named `{name}`"));
-    match failure::nearest(name, config.policies.keys().map(String::as_str)) {
+    match nearest(name, config.policies.keys().map(String::as_str)) {
         Some(meant) => unknown.help(format_args!("did you mean `{meant}`?")),
         None => unknown.help("`steadfast policy list` shows them all; `--file PATH` adds your own"),
     }
@@ -69,13 +72,15 @@ fn unknown(name: &str, config: &Config) -> Failure {
 
 /// Reads a policy that was written out on the command line.
 fn written_out(text: &str, config: &Config) -> Result<Resolved, Failure> {
+    // Single values stand in place of the default's, as those of options do.
     let none = Resolved::default();
+    let base = config.policies.get("default").map_or(&none, |found| &**found);
     let toml = inline::toml(text)?;
     lay_over(&toml, "--policy", inline::NAME, |table| match &table.extends {
         Some(parent) => {
             config.policies.get(&parent.value).map(|found| &**found).ok_or_else(|| unknown(&parent.value, config))
         }
-        None => Ok(&none),
+        None => Ok(base),
     })
     .map_err(|failure| failure.context(format_args!("in the policy `{text}`")))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use steadfast_retry::table::nearest;
+
 use crate::cli::failure::Failure;
 
 /// The name of a policy that was written out.
@@ -56,7 +58,7 @@ pub(in crate::cli) fn toml(text: &str) -> Result<String, Failure> {
         let Some((_, table)) = KEYS.iter().find(|(known, _)| *known == key) else {
             let unknown = Failure::usage(format_args!("unknown key `{key}` in the policy `{text}`"));
             let known = KEYS.iter().map(|(key, _)| *key);
-            return Err(match crate::cli::failure::nearest(key, known.clone()) {
+            return Err(match nearest(key, known.clone()) {
                 Some(meant) => unknown.help(format_args!("did you mean `{meant}`?")),
                 None => unknown.help(format_args!("known keys are: {}", known.collect::<Vec<_>>().join(", "))),
             });

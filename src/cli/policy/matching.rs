@@ -1,3 +1,6 @@
+//! `steadfast policy match`: what a policy would do about a failure that somebody describes. The verdict and the
+//! decision are the real ones; only the evidence is made up.
+
 use std::fmt::Write as _;
 use std::time::Duration;
 

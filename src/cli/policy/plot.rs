@@ -1,3 +1,6 @@
+//! `steadfast policy plot`: the delays of a policy as a chart. Floats are used for drawing only; the delays are the
+//! engine's.
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -65,7 +68,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
         return Ok(Exit::GOOD);
     }
     let mut out = format!("{}: {}\n\n", policy.name(), policy.delay());
-    out.push_str(&chart(&points, policy.delay().longest(), what.ascii, console.width));
+    out.push_str(&chart(&points, policy.delay().longest(), what.ascii, console.room()));
     out.push('\n');
     out.push_str(&table(&points, console.width));
     console.print(&out)?;

@@ -1,3 +1,5 @@
+//! `steadfast policy show`: every value of a policy, and where it was written.
+
 use std::fmt::Write as _;
 use std::time::Duration;
 

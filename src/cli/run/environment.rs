@@ -1,3 +1,5 @@
+//! The environment that `run` gives its processes: our own, and the variables that say which attempt it is.
+
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;

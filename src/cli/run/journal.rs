@@ -1,3 +1,5 @@
+//! Where `run` is written down: by the daemon that lives, else in the store itself. What is written, the recorder says.
+
 use std::time::Duration;
 
 use steadfast_retry::Moment;
@@ -109,7 +111,6 @@ enum Trouble {
 }
 
 impl Trouble {
-    #[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
     fn of_daemon(problem: crate::api::Problem) -> Self {
         // The next one, or the store, is asked in its place.
         Self::Busy(problem.message)

@@ -1,3 +1,5 @@
+//! Who tells on stderr what becomes of the attempts of `run`. It says what was decided, and decides nothing.
+
 use std::io::IsTerminal as _;
 use std::time::Duration;
 

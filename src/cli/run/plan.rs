@@ -108,8 +108,7 @@ fn entry(value: &str) -> Result<Option<String>, Failure> {
     }))
 }
 
-/// Puts the rules of the options before those of the policy, and one behind them: a program that is not there now will not
-/// be there in a second.
+/// Puts the rules of the options before those of the policy.
 fn with_rules(base: &Policy, stop: Conditions, go_on: &Conditions, classes: &Classes) -> Policy {
     let mut rules = Vec::new();
     let stop_origin = stop.origin();
@@ -123,8 +122,6 @@ fn with_rules(base: &Policy, stop: Conditions, go_on: &Conditions, classes: &Cla
         rules.push(Rule { origin: go_on.origin(), ..Rule::on_any(others).stop() });
     }
     rules.extend(base.catch().iter().cloned());
-    let missing = ["start-not-found", "start-denied"].map(|name| ClassPattern::from(Class::known(name)));
-    rules.push(Rule::on_any(missing).stop());
     let builder = Policy::named(base.name().to_owned()).limits(base.limits().clone()).delay(base.delay().clone());
     let builder = rules.into_iter().fold(builder, |builder, rule| builder.catch(rule));
     let builder = base.finally().iter().cloned().fold(builder, |builder, finalizer| builder.finally(finalizer));

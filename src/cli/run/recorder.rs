@@ -1,3 +1,6 @@
+//! How `run` writes its journal without a daemon: the store is opened for each batch and let go of. A run is never
+//! ended for want of a record; the trouble is told once.
+
 use std::collections::BTreeMap;
 
 use steadfast_retry::{Decision, Ending, Event, Moment};

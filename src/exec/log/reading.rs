@@ -1,3 +1,6 @@
+//! Reading a log while it is written: the kept parts, what was dropped between them, and when each piece came. The
+//! writer is never held up.
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;

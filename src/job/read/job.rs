@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use steadfast_retry::Policy;
-use steadfast_retry::table::{Located, PolicyTable, Resolved, Site, Source};
+use steadfast_retry::table::{Located, PolicyTable, Resolved, Site, Source, nearest};
 
 use super::resolve::Resolver;
 use super::words::short;
-use crate::job::nearest::nearest;
 use crate::job::table::forms::Span;
 use crate::job::table::{JobTable, ScheduleTable};
 use crate::job::{Action, After, Code, Definition, Diagnostic, Job, Matrix, Overlap, ScheduleText, Succeeds, Values};

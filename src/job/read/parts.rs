@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
-use steadfast_retry::table::{Located, Source};
+use steadfast_retry::table::{Located, Source, nearest};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Text;
 use super::words::{say_syntax, short};
-use crate::job::nearest::nearest;
 use crate::job::{Code, Diagnostic};
 
 /// The kinds of tables, as they stand at the top level.

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use steadfast_retry::table::Source;
+use steadfast_retry::table::{Source, nearest};
 
 use super::words::short;
-use crate::job::nearest::nearest;
 use crate::job::{Code, Diagnostic, Values, expand};
 
 /// Warns of words in braces that are near a known name, and of doubled braces that would come out single.

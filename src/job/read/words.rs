@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use steadfast_retry::table::Source;
+use steadfast_retry::table::{Source, nearest};
 
-use crate::job::nearest::nearest;
 use crate::job::{Code, Diagnostic};
 
 /// Which table is spoken of.

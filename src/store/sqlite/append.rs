@@ -124,7 +124,7 @@ impl<'c> Pen<'c> {
             opening.key,
             opening.origin,
             retry_of,
-            word_of(&opening.trigger),
+            opening.trigger.as_str(),
             seq,
             nanos(at),
         ])?;
@@ -200,7 +200,7 @@ impl<'c> Pen<'c> {
             }
             Change::FinalizerEnds { piece, result } => {
                 let update = "UPDATE finalizers SET result = ?3, ended_at = ?4 WHERE run = ?1 AND piece = ?2";
-                let row = params![id, piece.to_string(), result_word(*result), at];
+                let row = params![id, piece.to_string(), result.as_str(), at];
                 if self.rows.prepare_cached(update)?.execute(row)? != 1 {
                     return Err(StoreError::Conflict(format!(
                         "run {run} has an end of finalizer {piece}, which never began"
@@ -303,28 +303,6 @@ fn read_standing(rows: &rusqlite::Connection, run: RunId) -> Result<Option<Stand
 
 fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Conflict(format!("an entry has no JSON: {error}")))
-}
-
-/// Names what opened a run.
-pub(in crate::store) const fn word_of(trigger: &Trigger) -> &'static str {
-    match trigger {
-        Trigger::Asked => "asked",
-        Trigger::Pending => "pending",
-        Trigger::Schedule { .. } => "schedule",
-        Trigger::After { .. } => "after",
-        Trigger::Skipped { .. } => "skipped",
-        Trigger::Retry { .. } => "retry",
-        Trigger::Terminal => "terminal",
-    }
-}
-
-const fn result_word(result: crate::journal::FinalizerResult) -> &'static str {
-    use crate::journal::FinalizerResult::{Done, Failed, Lost};
-    match result {
-        Done => "done",
-        Failed => "failed",
-        Lost => "lost",
-    }
 }
 
 const fn kind_of_run(happened: &Happened) -> &'static str {

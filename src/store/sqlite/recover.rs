@@ -104,10 +104,8 @@ pub(super) fn queued(
 
 fn jobs(rows: &Connection) -> Result<Vec<JobRecord>, StoreError> {
     let select = "SELECT jobs.name, jobs.queued, jobs.held, jobs.evaluated, jobs.newest, runs.state, runs.ending, \
-                  jobs.newest_success, jobs.newest_ended, sweeps.first, sweeps.size, sweeps.succeeded, sweeps.failed, \
-                  jobs.opened_at, jobs.succeeded_at, jobs.ended_at, sweeps.needed, mine.open, mine.succeeded, mine.needed \
-                  FROM jobs LEFT JOIN runs ON runs.id = jobs.newest LEFT JOIN sweeps ON sweeps.first = jobs.newest_sweep \
-                  LEFT JOIN sweeps AS mine ON mine.first = runs.sweep \
+                  jobs.opened_at, jobs.succeeded_at, jobs.ended_at, sweeps.open, sweeps.succeeded, sweeps.needed \
+                  FROM jobs LEFT JOIN runs ON runs.id = jobs.newest LEFT JOIN sweeps ON sweeps.first = runs.sweep \
                   ORDER BY jobs.name";
     let mut select = rows.prepare_cached(select)?;
     let mut lines = select.query(())?;
@@ -116,13 +114,11 @@ fn jobs(rows: &Connection) -> Result<Vec<JobRecord>, StoreError> {
         let newest: Option<RunId> = row.get(4)?;
         let (state, ending): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
         let ending = ending.filter(|_| state.as_deref() == Some("closed"));
-        let sweep: Option<RunId> = row.get(9)?;
-        let mine: Option<i64> = row.get(17)?;
-        let whole = match mine {
-            Some(0) => Some(Some(if row.get::<_, i64>(18)? >= row.get::<_, i64>(19)? {
-                Ending::Succeeded
-            } else {
-                Ending::GaveUp
+        // What a run of a matrix came to, the matrix says.
+        let whole = match row.get::<_, Option<i64>>(10)? {
+            Some(0) => Some(Some(match row.get::<_, i64>(11)? >= row.get::<_, i64>(12)? {
+                true => Ending::Succeeded,
+                false => Ending::GaveUp,
             })),
             Some(_) => Some(None),
             None => None,
@@ -133,19 +129,9 @@ fn jobs(rows: &Connection) -> Result<Vec<JobRecord>, StoreError> {
             held: row.get(2)?,
             evaluated: row.get(3)?,
             newest: newest.map(|run| (run, whole.unwrap_or_else(|| ending.as_deref().and_then(ending_of)))),
-            opened: row.get::<_, Option<i64>>(13)?.map(moment),
-            succeeded: row.get::<_, Option<i64>>(14)?.map(moment),
-            ended: row.get::<_, Option<i64>>(15)?.map(moment),
-            newest_success: row.get(7)?,
-            newest_ended: row.get(8)?,
-            newest_sweep: match sweep {
-                Some(first) => Some(SweepRecord {
-                    sweep: Sweep { first, size: row.get(10)?, needed: row.get(16)? },
-                    succeeded: row.get(11)?,
-                    failed: row.get(12)?,
-                }),
-                None => None,
-            },
+            opened: row.get::<_, Option<i64>>(7)?.map(moment),
+            succeeded: row.get::<_, Option<i64>>(8)?.map(moment),
+            ended: row.get::<_, Option<i64>>(9)?.map(moment),
         });
     }
     Ok(jobs)

@@ -1,9 +1,10 @@
+//! The shapes in which an attempt is shown: what was seen, what was decided, what it used.
+
 use serde::{Deserialize, Serialize};
 use steadfast_retry::Ending;
 
 use crate::store::standing::How;
 
-use super::run::EndingWord;
 use super::time::Time;
 
 /// One attempt.
@@ -24,9 +25,12 @@ pub struct AttemptView {
     /// When its end was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
-    /// From the announcement to the recorded end.
+    /// How long it ran: from spawn to exit as whoever watched it saw it; where nobody did, from the announcement to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// What passed besides between its announcement and its end: until it was durable, launched, and its exit was heard of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around_seconds: Option<f64>,
     /// How long it may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_seconds: Option<f64>,
@@ -103,7 +107,6 @@ pub struct DecisionView {
     pub delay_seconds: Option<f64>,
     /// How the run ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<EndingWord>")]
     pub ending: Option<Ending>,
     /// What would be decided by today's program or policy, where that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,6 @@ use steadfast_retry::{Account, AttemptLimit, Because, Decision, Event, Moment, O
 use crate::evidence::{self, Verdict};
 use crate::ids::Piece;
 use crate::journal::{End, Step, Told, Trigger, Usage};
-use crate::store::sqlite::word_of as trigger_word;
 use crate::store::standing::{How, exit_of};
 
 use super::attempt::{
@@ -163,8 +162,7 @@ pub(super) fn ledger(state: &RunState, policy: &Policy) -> LedgerView {
 }
 
 pub(super) fn trigger(trigger: &Trigger) -> TriggerView {
-    let mut view =
-        TriggerView { kind: trigger_word(trigger).to_owned(), due_at: None, jobs: Vec::new(), retry_of: None };
+    let mut view = TriggerView { kind: trigger.as_str().to_owned(), due_at: None, jobs: Vec::new(), retry_of: None };
     match trigger {
         Trigger::Asked | Trigger::Pending | Trigger::Terminal => {}
         Trigger::Schedule { due } => view.due_at = Some(Time::of_nanos((*due).into())),

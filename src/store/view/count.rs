@@ -1,3 +1,6 @@
+//! How many runs stand where, read from counters that are kept along with the rows; no run is counted by looking at
+//! it.
+
 use serde::{Deserialize, Serialize};
 use steadfast_retry::Ending;
 
@@ -7,7 +10,6 @@ use crate::store::sqlite::Whole;
 use crate::store::standing::{State, ending_of};
 
 use super::View;
-use super::run::EndingWord;
 use super::time::Time;
 
 /// How many runs stand where, from counters.
@@ -93,7 +95,6 @@ pub struct JobSummary {
     pub newest_state: Option<State>,
     /// How that ended, once it is decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<EndingWord>")]
     pub newest_ending: Option<Ending>,
     /// When that was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]

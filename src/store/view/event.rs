@@ -1,3 +1,5 @@
+//! Lines of the journal, with a sentence for each.
+
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 use steadfast_retry::{Moment, Outcome};

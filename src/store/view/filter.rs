@@ -1,3 +1,6 @@
+//! The words by which runs are asked for, such as `state:running class:net-*`. How the runs are found is
+//! [`page`](super::page)'s.
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

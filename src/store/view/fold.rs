@@ -117,6 +117,7 @@ impl Folding<'_> {
                     started_at: None,
                     ended_at: None,
                     seconds: None,
+                    around_seconds: None,
                     limit_seconds: limit.map(seconds),
                     pid: None,
                     exit_code: None,
@@ -146,10 +147,13 @@ impl Folding<'_> {
     fn attempt_ends(&mut self, at: Moment, step: &Step, decision: DecisionView) {
         let Some(attempt) = self.view.attempts.last_mut().filter(|attempt| attempt.outcome.is_none()) else { return };
         let ended = Time::of(at);
-        let took = seconds(ended.since(attempt.began_at));
+        let usage = step.end.as_deref().map(|end| end.usage.clone()).unwrap_or_default();
+        let ran = usage.ran(attempt.began_at.moment(), at);
+        let took = seconds(ran);
         attempt.outcome = Some(how(&step.event));
         attempt.ended_at = Some(ended);
         attempt.seconds = Some(took);
+        attempt.around_seconds = Some(seconds(ended.since(attempt.began_at).saturating_sub(ran)));
         attempt.decision = Some(decision);
         if let Some(end) = step.end.as_deref() {
             take_end(attempt, end);

@@ -1,10 +1,13 @@
+//! Lists of runs, page by page, along an index and from a cursor: no page costs more because others stand before
+//! it.
+
 use std::fmt;
 use std::str::FromStr;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::{Deserialize, Serialize};
-use steadfast_retry::{Ending, Moment};
+use steadfast_retry::{Ending, Moment, glob};
 
 use crate::ids::RunId;
 use crate::journal::Happened;
@@ -13,7 +16,6 @@ use crate::store::sqlite::unreadable;
 use crate::store::standing::{State, ending_of};
 
 use super::filter::{Filter, Is};
-use super::run::EndingWord;
 use super::time::Time;
 use super::{View, fold};
 
@@ -105,7 +107,6 @@ pub struct RunRow {
     pub trouble: bool,
     /// Why it is over, once that is decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<EndingWord>")]
     pub ending: Option<Ending>,
     /// How many attempts have begun.
     pub attempts: u32,
@@ -348,22 +349,7 @@ fn names(rows: &Connection, patterns: &[String], known: &str) -> Result<Option<V
     }
     let mut select = rows.prepare_cached(known)?;
     let known = select.query_map((), |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    Ok(Some(known.into_iter().filter(|name| patterns.iter().any(|pattern| fits(pattern, name))).collect()))
-}
-
-/// Says whether a name fits a pattern in which `*` stands for any letters.
-pub(super) fn fits(pattern: &str, name: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(mut left) = name.strip_prefix(head) else { return false };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let tail = parts.pop().unwrap_or("");
-    for part in parts {
-        match left.find(part) {
-            Some(at) => left = &left[at + part.len()..],
-            None => return false,
-        }
-    }
-    left.ends_with(tail)
+    Ok(Some(known.into_iter().filter(|name| patterns.iter().any(|pattern| glob(pattern, name))).collect()))
 }
 
 const ROW: &str = "SELECT runs.id, runs.job, runs.point, runs.state, runs.held, runs.rank = 0, runs.ending, runs.attempts, runs.class, \

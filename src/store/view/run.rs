@@ -1,3 +1,5 @@
+//! Everything about one run, folded from its journal when it is asked for.
+
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
@@ -31,7 +33,6 @@ pub struct RunView {
     pub trouble: bool,
     /// Why it is over, once that is decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<EndingWord>")]
     pub ending: Option<Ending>,
     /// The decision that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +54,7 @@ pub struct RunView {
     /// When it was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Time>,
-    /// How long its ended attempts ran, together.
+    /// How long its ended attempts ran, together: the sum of their `seconds`.
     pub worked_seconds: f64,
     /// How long it waited between attempts, as far as the waits are over.
     pub waited_seconds: f64,
@@ -207,24 +208,6 @@ pub struct SweepView {
     pub first: RunId,
     /// How many runs it has.
     pub size: u32,
-}
-
-/// Why a run is over, as the schema tells it; the values are those of [`Ending`].
-#[derive(schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndingWord {
-    /// An attempt succeeded.
-    Succeeded,
-    /// A limit was reached.
-    GaveUp,
-    /// A rule said so.
-    Stopped,
-    /// Somebody wanted it to end.
-    Cancelled,
-    /// It never began, and now cannot.
-    Skipped,
-    /// It was in flight at too many crashes of the daemon in a row.
-    Quarantined,
 }
 
 /// Reads a run and folds it.

@@ -29,6 +29,12 @@ impl Time {
         self.0
     }
 
+    /// Returns the moment on the steadied wall clock; what lies before the Unix epoch becomes its beginning.
+    #[must_use]
+    pub fn moment(self) -> Moment {
+        Moment::from_nanos(u64::try_from(self.0.as_nanosecond()).unwrap_or_default())
+    }
+
     /// Returns how long after `earlier` it is, zero if it is not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -1,8 +1,10 @@
+//! The timeline of a run, built from its entries alone: when a piece has ended, and for every face alike.
+
 use steadfast_retry::{AttemptNo, Cause, Decision, DelaySource, Ending, Event, Moment, Outcome};
 
 use crate::evidence::Fact;
 use crate::ids::Piece;
-use crate::journal::{About, End, Entry, FinalizerResult, Happened, Opening, Start, Step, Told};
+use crate::journal::{About, End, Entry, Happened, Opening, Start, Step, Told};
 use crate::trace::InnerAttempt;
 use crate::trace::tell::{decider, exit_of, source_of};
 
@@ -69,13 +71,8 @@ impl Growing<'_> {
                 self.begin(Kind::Finalizer, &finalizer_name(*piece), at);
             }
             Happened::FinalizerEnded { piece, result, sentence, .. } => {
-                let outcome = match result {
-                    FinalizerResult::Done => "done",
-                    FinalizerResult::Failed => "failed",
-                    FinalizerResult::Lost => "lost",
-                };
                 if let Some(node) = self.process(*piece) {
-                    node.outcome = Some(outcome.to_owned());
+                    node.outcome = Some(result.as_str().to_owned());
                     node.note = Some(sentence.clone());
                 }
                 self.end(Kind::Finalizer, index, at);
@@ -190,6 +187,9 @@ impl Growing<'_> {
         }
         if let Some(end) = &step.end {
             describe_end(node, end);
+            let ran = end.usage.ran(node.began, at);
+            node.set("steadfast.attempt.ran", ran.as_secs_f64());
+            node.ran = Some(ran);
         }
         self.end(Kind::Attempt, index, at);
     }

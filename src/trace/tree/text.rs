@@ -69,8 +69,10 @@ fn line(branch: &str, row: &Row<'_>, name_columns: usize, colour: bool, most_col
     let mut parts = Parts::default();
     parts.column(Tone::Plain, name, name_columns);
     if let Row::Piece(node) = row {
-        let took = node.ended.map(|ended| short(ended.since(node.began)));
-        let instant = node.kind == Kind::Checkpoint || node.ended == Some(node.began);
+        let took = node.ended.map(|ended| short(node.ran.unwrap_or_else(|| ended.since(node.began))));
+        // What was waited for has a length, also where it is nothing.
+        let is_wait = matches!(node.kind, Kind::Queue | Kind::Wait);
+        let instant = node.kind == Kind::Checkpoint || (node.ended == Some(node.began) && !is_wait);
         let took = took.filter(|_| !instant).unwrap_or_else(|| if instant { String::new() } else { "…".to_owned() });
         parts.column(Tone::Plain, format!("{took:>7}"), 7);
         if let Some(outcome) = &node.outcome {
@@ -80,6 +82,10 @@ fn line(branch: &str, row: &Row<'_>, name_columns: usize, colour: bool, most_col
             parts.add(Tone::Care, "· goes on");
         }
         parts.add(Tone::Dim, node.note.as_deref().map(str::trim).unwrap_or_default());
+        if let (Some(ran), Some(ended)) = (node.ran, node.ended) {
+            let around = ended.since(node.began).saturating_sub(ran);
+            parts.extra(Tone::Dim, format!("+{} to start and record", short(around)), 1);
+        }
     }
     parts.line(colour, most_columns)
 }

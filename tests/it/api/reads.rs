@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use steadfast::api::{Code, RunsQuery, TraceQuery};
 use steadfast::ids::RunId;
 
-use super::house::{House, JOBS};
+use super::house::{House, JOBS, LONG};
 
 /// Shows a shape with what differs from run to run taken out.
 fn shape(house: &House, path: &str) -> String {
@@ -17,7 +19,7 @@ const FILTERS: [(&str, &str); 8] = [
     (r"user \d+, process \d+", "[caller]"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[boot]"),
     (
-        r#""(pid|peak_bytes|\w*seconds|began|ended|at|process\.pid|steadfast\.cpu\.time|steadfast\.memory\.peak)": [\d.e-]+"#,
+        r#""(pid|peak_bytes|\w*seconds|began|ended|at|process\.pid|steadfast\.cpu\.time|steadfast\.attempt\.ran|steadfast\.memory\.peak)": [\d.e-]+"#,
         "\"$1\": [number]",
     ),
     (r"/[^ \x22]*steadfast-api-[^/ \x22]*", "[folder]"),
@@ -48,7 +50,7 @@ fn a_list_is_filtered_and_turned_page_by_page() {
     let house = House::new(JOBS);
     let mut client = house.client();
     let runs = client.start(&vec![super::house::start("good"); 25]).unwrap().runs;
-    let last = client.wait(runs[24], super::house::LONG).unwrap();
+    let last = client.wait(runs[24], LONG).unwrap();
     house.run("bad");
     let mut query = RunsQuery { filter: Some("job:g*".to_owned()), limit: Some(10), ..RunsQuery::default() };
     let mut seen = Vec::new();
@@ -112,6 +114,33 @@ fn figures_and_timelines_are_told_in_their_own_forms() {
     assert_eq!(client.trace(RunId(99)).unwrap_err().code, Code::NotFound);
     let nowhere = TraceQuery { zone: Some("Mars/Base".to_owned()), ..TraceQuery::default() };
     assert_eq!(client.trace_text(run, &nowhere).unwrap_err().code, Code::Usage);
+}
+
+/// Returns the value of a figure, by its name and labels.
+fn figure(house: &House, name: &str) -> f64 {
+    let figures = house.client().metrics().unwrap();
+    let line = figures.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.and_then(|line| line.split(' ').next()?.parse().ok()).unwrap_or_else(|| panic!("no `{name}` in {figures}"))
+}
+
+#[test]
+fn figures_of_the_daemon_itself_are_counted() {
+    let mut house = House::with(JOBS, "state", &["--no-watch"]);
+    house.run("good");
+    assert_eq!(figure(&house, "steadfast_config_last_reload_successful"), 1.0);
+    assert!(figure(&house, "steadfast_store_write_seconds_count") >= 3.0);
+    let success = r#"steadfast_job_last_success_timestamp_seconds{job="good"}"#;
+    let before = figure(&house, success);
+    house.crash();
+    // The store is read beside the daemon's work.
+    let begun = std::time::Instant::now();
+    while !house.client().metrics().unwrap().contains(success) && begun.elapsed() < LONG {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!((figure(&house, success) - before).abs() < 1.0, "an alert on silence survives a restart");
+    std::fs::write(house.jobs(), "[job.good]\nbroken = 1\n").unwrap();
+    assert!(house.client().reload().is_err());
+    assert_eq!(figure(&house, "steadfast_config_last_reload_successful"), 0.0);
 }
 
 #[test]

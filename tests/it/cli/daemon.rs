@@ -77,6 +77,109 @@ fn a_daemon_is_asked_and_told() {
 }
 
 #[test]
+fn yields_and_missing_programs_are_treated_as_on_a_terminal() {
+    let jobs = r#"
+[job.yields]
+delay   = { constant = "1h" }
+command = { shell = "[ $STEADFAST_ATTEMPT -ge 4 ] || exit 75" }
+
+[job.missing]
+command = { run = ["no-such-program"] }
+"#;
+    let desk = Desk::new().with("jobs/all.toml", jobs);
+    assert_eq!(desk.say(&["serve", "jobs", "--until-idle"]).code, 1);
+    insta::assert_snapshot!(steady(&desk.transcript(&[&["ps"], &["why", "yields", "--all"]])));
+}
+
+const DECLARED: &str = r#"
+[job.hourly]
+about    = "every hour"
+schedule = { every = "1h" }
+[job.hourly.command]
+run = ["true"]
+
+[job.yearly]
+schedule = { cron = "0 0 1 1 *" }
+[job.yearly.command]
+run = ["true"]
+
+[job.by-hand.parameters]
+secs = { default = "0" }
+[job.by-hand.command]
+run = ["sleep", "{secs}"]
+"#;
+
+#[test]
+fn jobs_are_what_the_daemon_has_loaded() {
+    let desk = Desk::new().with("jobs/all.toml", DECLARED);
+    let _serving = Serving::begin(&desk);
+    assert_eq!(desk.say(&["start", "by-hand", "--wait"]).code, 0);
+    assert_eq!(desk.say(&["run", "--", "true"]).code, 0);
+    assert_eq!(desk.say(&["hold", "yearly"]).code, 0);
+    assert_eq!(desk.say(&["wait", "hourly"]).code, 0);
+    let told = desk.transcript(&[
+        &["jobs", "list"],
+        &["jobs", "show", "by-hand"],
+        &["jobs", "show", "by-hnd"],
+        &["jobs", "next", "hourly", "-n", "2"],
+        &["jobs", "next", "by-hand"],
+        &["jobs", "list", "-f", "jobs"],
+        &["start", "by-hand", "-p", "sec=3"],
+    ]);
+    let days = regex::Regex::new("(Mon|Tue|Wed|Thu|Fri|Sat|Sun) TIME").unwrap();
+    insta::assert_snapshot!(days.replace_all(&steady(&told), "DAY TIME"));
+    let page: serde_json::Value = serde_json::from_str(&desk.say(&["jobs", "list", "--json"]).out).unwrap();
+    let names: Vec<&str> = page["jobs"].as_array().unwrap().iter().map(|job| job["job"].as_str().unwrap()).collect();
+    assert_eq!(names, ["by-hand", "hourly", "yearly"], "commands on terminals are no jobs");
+}
+
+#[test]
+fn what_changes_something_speaks_json() {
+    let desk = Desk::new().with("jobs/all.toml", JOBS);
+    let _serving = Serving::begin(&desk);
+    desk.say(&["start", "quick", "--wait"]);
+    let json = |arguments: &[&str], code: i32| {
+        let said = desk.say(arguments);
+        assert_eq!((said.code, said.err.as_str()), (code, ""), "{arguments:?}");
+        serde_json::from_str::<serde_json::Value>(&said.out).unwrap()
+    };
+    assert_eq!(json(&["retry", "1", "--json"], 0)[0]["runs"], serde_json::json!([2]));
+    assert_eq!(desk.say(&["wait", "2"]).code, 0);
+    let cancelled = json(&["cancel", "2", "99", "--json"], 4);
+    assert_eq!((&cancelled[0]["done"], &cancelled[1]["problem"]["code"]), (&false.into(), &"not-found".into()));
+    assert_eq!(json(&["hold", "quick", "--json"], 0)[0]["sentence"], "job quick is held");
+    assert_eq!(json(&["release", "quick", "--json"], 0)[0]["done"], true);
+    assert_eq!(json(&["daemon", "reload", "--json"], 0)["difference"], "nothing changed");
+}
+
+#[test]
+fn what_the_daemon_logs_is_changed_while_it_runs() {
+    let desk = Desk::new().with("jobs/all.toml", JOBS);
+    let _serving = Serving::begin(&desk);
+    let told = desk.transcript(&[
+        &["daemon", "log-level"],
+        &["daemon", "log-level", "debug", "--writer", "files"],
+        &["daemon", "log-level", "loud"],
+        &["daemon", "log-level", "--writer", "files"],
+    ]);
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn without_a_daemon_what_waits_waits_for_one() {
+    let jobs = "[job.slow]\ndelay = { constant = \"1h\" }\ncommand = { run = [\"false\"] }\n";
+    let desk = Desk::new().with("jobs/all.toml", jobs);
+    let serving = Serving::begin(&desk);
+    desk.say(&["start", "slow"]);
+    until(&desk, &["ps"], "waiting");
+    drop(serving);
+    let mut said = desk.say(&["ps"]).out;
+    assert!(said.starts_with("daemon: none runs; start `steadfast serve`\n"), "{said}");
+    said = desk.say(&["why", "slow"]).out;
+    assert!(said.contains("waits  daemon") && said.contains("none runs; start `steadfast serve`"), "{said}");
+}
+
+#[test]
 fn a_backup_is_made_beside_a_daemon() {
     let desk = Desk::new().with("jobs/all.toml", JOBS);
     let _serving = Serving::begin(&desk);

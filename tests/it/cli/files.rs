@@ -76,7 +76,7 @@ fn check_speaks_json() {
 #[test]
 fn a_first_file_is_written_once_and_is_sound() {
     let desk = Desk::new();
-    insta::assert_snapshot!(desk.transcript(&[&["init"], &["init"], &["check", "jobs/first.toml"]]));
+    insta::assert_snapshot!(desk.transcript(&[&["init"], &["init"], &["check", "jobs"]]));
 }
 
 #[test]
@@ -88,6 +88,8 @@ fn classes_keys_and_codes_are_explained() {
         &["explain", "schedule.jitter"],
         &["explain", "sf0102"],
         &["explain", "net-rest"],
+        &["explain", "$STEADFAST_RUN_ID"],
+        &["explain", "STEADFAST_PREV_STP"],
     ]));
 }
 

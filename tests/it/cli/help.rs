@@ -1,6 +1,6 @@
 use super::transcript::Desk;
 
-const COMMANDS: [&[&str]; 44] = [
+const COMMANDS: [&[&str]; 45] = [
     &[],
     &["run"],
     &["serve"],
@@ -37,6 +37,7 @@ const COMMANDS: [&[&str]; 44] = [
     &["daemon"],
     &["daemon", "status"],
     &["daemon", "reload"],
+    &["daemon", "log-level"],
     &["daemon", "drain"],
     &["daemon", "stop"],
     &["init"],

@@ -91,6 +91,44 @@ fn old_runs_are_pruned_and_the_newest_kept() {
 }
 
 #[test]
+fn every_face_says_the_same_of_how_long_an_attempt_ran() {
+    let desk = Desk::new().with("jobs/all.toml", "[job.nap.command]\nrun = [\"sleep\", \"0.2\"]\n");
+    assert_eq!(desk.say(&["serve", "jobs", "--until-idle"]).code, 0);
+    let json = |arguments: &[&str]| serde_json::from_str::<serde_json::Value>(&desk.say(arguments).out).unwrap();
+    let show = json(&["show", "1", "--json"]);
+    let attempt = &show["attempts"][0];
+    let took = attempt["usage"]["took_seconds"].as_f64().unwrap();
+    assert_eq!((attempt["seconds"].as_f64(), show["worked_seconds"].as_f64()), (Some(took), Some(took)));
+    let trace = json(&["trace", "1", "--json"]);
+    let pieces = trace["root"]["children"].as_array().unwrap();
+    let drawn = pieces.iter().find(|piece| piece["kind"] == "attempt").unwrap();
+    assert_eq!(drawn["attributes"]["steadfast.attempt.ran"].as_f64(), Some(took));
+    // What passed until the start was durable and the exit was heard of has a name of its own.
+    let around = attempt["around_seconds"].as_f64().unwrap();
+    let whole = (drawn["ended"].as_u64().unwrap() - drawn["began"].as_u64().unwrap()) as f64 / 1e9;
+    assert!((took + around - whole).abs() < 0.002, "{took} + {around} is not {whole}");
+    assert!(desk.say(&["trace", "1"]).out.contains("to start and record"));
+}
+
+#[test]
+fn nothing_is_cut_where_nobody_said_how_wide() {
+    let desk = Desk::new();
+    let line = format!("fatal: {} was refused", "a-very-long-word ".repeat(20).trim());
+    desk.say(&["run", "-n", "1", "--", "sh", "-c", &format!("echo '{line}' >&2; exit 1")]);
+    let unbounded = |arguments: &[&str]| {
+        let output = desk.command(arguments).env_remove("COLUMNS").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for arguments in [&["ps"][..], &["why", "1"], &["show", "1"], &["events"], &["trace", "1"], &["explain"]] {
+        let out = unbounded(arguments);
+        assert!(!out.contains('…') && !out.is_empty(), "{arguments:?}: {out}");
+    }
+    // With a width, why goes on below.
+    let narrow = desk.say(&["why", "1"]).out;
+    assert!(!narrow.contains('…') && narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+}
+
+#[test]
 fn a_log_in_a_pipe_has_every_byte_that_was_written() {
     let desk = Desk::new();
     let all: Vec<u8> = (0..=255).cycle().take(300_000).collect();

@@ -72,9 +72,22 @@ fn a_bomb_on_the_command_line_is_refused_before_the_parser() {
 fn a_program_that_is_not_there_is_not_tried_again() {
     let said = run(&Desk::new(), &["--", "no-such-program"]);
     insta::assert_snapshot!(steady(&said.err), @r"
-    steadfast: #1 no program `no-such-program` on the path; stopped after 1 attempt in SPAN (start-not-found: a rule ends the run, rule 1)
+    steadfast: #1 no program `no-such-program` on the path; stopped after 1 attempt in SPAN (start-not-found: a rule ends the run, rule 2 at steadfast:basic.toml:11)
     steadfast: recorded as run 1; see: steadfast why 1
     ");
+}
+
+#[test]
+fn a_program_that_yields_is_run_again_at_once_and_free() {
+    let desk = Desk::new();
+    // An hour between attempts, of which a yield takes none.
+    let script = "echo; [ $STEADFAST_ATTEMPT -ge 6 ] || exit 75";
+    let said = desk.say(&["run", "--delay", "1h", "-n", "1", "--", "sh", "-c", script]);
+    assert_eq!((said.code, said.out.len()), (0, 6), "{}", said.err);
+    let said = desk.say(&["run", "--delay", "1h", "--", "sh", "-c", "echo; exit 75"]);
+    assert_eq!((said.code, said.out.len()), (75, 10), "the guard ends it: {}", said.err);
+    let once = desk.say(&["run", "--policy", "once", "--", "sh", "-c", "echo; exit 75"]);
+    assert_eq!((once.code, once.out.len()), (75, 1), "what must never be done twice is not: {}", once.err);
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn a_job_is_laid_over_its_policy() {
     assert_eq!(policy.catch()[0].origin.as_ref().unwrap().to_string(), "jobs.toml:7");
     assert_eq!(policy.finally().iter().map(|entry| entry.run[0].as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(config.jobs["b"].definition.policy.finally().len(), 1, "nothing is inherited");
-    assert_eq!(config.policies["mine"].origins["loop.attempts"].to_string(), "steadfast:http.toml:15");
+    assert_eq!(config.policies["mine"].origins["loop.attempts"].to_string(), "steadfast:http.toml:16");
 }
 
 #[test]

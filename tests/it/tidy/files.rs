@@ -31,6 +31,22 @@ pub(super) const CHECKS: &[Check] = &[
         ],
     },
     Check {
+        rule: "A file of more than 100 lines begins with a page, `//! …`, that says what it is about. Tests are excepted.",
+        complaints: files_without_page,
+        broken: &[
+            (&[("src/exec/pool.rs", LONG)], "src/exec/pool.rs"),
+            (&[("crates/steadfast-retry/src/delay.rs", LONG)], "delay.rs"),
+        ],
+    },
+    Check {
+        rule: "No function is longer than 60 lines: it fits on a screen. Tests are excepted.",
+        complaints: long_functions,
+        broken: &[
+            (&[("src/exec/pool.rs", LONG_FUNCTION)], "src/exec/pool.rs:1: `long` has 61 lines"),
+            (&[("xtask/src/bench.rs", LONG_FUNCTION)], "xtask/src/bench.rs:1: `long`"),
+        ],
+    },
+    Check {
         rule: "The front file of a subsystem has a `# Theory of operation` in its module page.",
         complaints: front_files_without_theory,
         broken: &[
@@ -48,6 +64,20 @@ const LONG: &str = match std::str::from_utf8(&[b'\n'; MOST_LINES + 1]) {
 
 const MOST_LINES: usize = 450;
 
+/// A file that is longer than this needs a page.
+const MOST_LINES_WITHOUT_PAGE: usize = 100;
+
+/// The most lines of one function, from its `fn` to its last brace.
+const MOST_LINES_OF_FUNCTION: usize = 60;
+
+/// A function of one line more than it may have.
+const LONG_FUNCTION: &str = concat!(
+    "fn long<T: Into<[u8; 3]>>(a: T) -> u8 {\n    if a { b() }\n",
+    "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
+    "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
+    "}\nfn short() {}\n",
+);
+
 /// Files that may be longer, each with its reason.
 const LONG_WITH_REASON: &[(&str, &str)] = &[("src/api/client.rs", "one method per route, each with its documentation")];
 
@@ -56,6 +86,45 @@ fn long_files(tree: &Tree) -> Vec<String> {
     let long = tree.rust().filter(|file| !file.is_test() && !excepted(file));
     let long = long.map(|file| (file, file.text.lines().count())).filter(|(_, lines)| *lines > MOST_LINES);
     long.map(|(file, lines)| format!("{}: {lines} lines", file.path)).collect()
+}
+
+fn files_without_page(tree: &Tree) -> Vec<String> {
+    let silent = tree.rust().filter(|file| !file.is_test() && !file.text.starts_with("//! "));
+    let long = silent.map(|file| (file, file.text.lines().count())).filter(|(_, n)| *n > MOST_LINES_WITHOUT_PAGE);
+    long.map(|(file, lines)| format!("{}: {lines} lines", file.path)).collect()
+}
+
+fn long_functions(tree: &Tree) -> Vec<String> {
+    let begins = Regex::new(r"\bfn\s+(\w+)").expect("a regex in our own source is right");
+    let mut complaints = Vec::new();
+    for file in tree.rust().filter(|file| !file.is_test()) {
+        let code = file.code_without_tests();
+        for found in begins.captures_iter(code) {
+            let at = found.get_match().start();
+            let lines = body(&code[at..]).map_or(0, |body| body.lines().count());
+            if lines > MOST_LINES_OF_FUNCTION {
+                complaints.push(format!("{}: `{}` has {lines} lines", file.place(at), &found[1]));
+            }
+        }
+    }
+    complaints
+}
+
+/// Returns a function from its `fn` to its last brace; `None` if it has no body.
+fn body(code: &str) -> Option<&str> {
+    let (mut open, mut within) = (0_usize, 0_usize);
+    for (at, letter) in code.char_indices() {
+        match letter {
+            '(' | '[' => within += 1,
+            ')' | ']' => within = within.saturating_sub(1),
+            '{' => open += 1,
+            '}' if open <= 1 => return Some(&code[..=at]),
+            '}' => open -= 1,
+            ';' if open == 0 && within == 0 => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn mod_files(tree: &Tree) -> Vec<String> {

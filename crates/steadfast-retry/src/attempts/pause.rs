@@ -1,3 +1,6 @@
+//! The delay between two attempts, as a loop waits for it: on its thread, in a task, or not at all where it is
+//! zero. How long it is was decided before; nothing here decides.
+
 use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::pin::Pin;

@@ -1,3 +1,6 @@
+//! What a run keeps from its first failure on. A run that succeeds at once has no session, and so no allocation;
+//! how a failure is charged, the engine says.
+
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -1,3 +1,6 @@
+//! The table `delay`: one shape, and the keys that go with it. The shapes themselves, and their arithmetic, are
+//! [`Delay`](crate::Delay)'s.
+
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;

@@ -1,3 +1,6 @@
+//! Mistakes in files of policies, each with its place, its kind and a remedy. Codes and colours belong to whoever
+//! shows them.
+
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;

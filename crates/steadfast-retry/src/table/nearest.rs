@@ -1,10 +1,27 @@
+//! What somebody meant who typed a name that nobody knows: the one measure for keys, names and words of every kind.
+
+use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The known name that a mistyped one is nearest to, if it is near enough to be meant.
-pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near = known.into_iter().map(|name| (distance(typed, name), name)).min_by_key(|(distance, _)| *distance);
-    // A third of the letters may be wrong: `atempts` is near, `colour` is not.
-    near.filter(|(distance, name)| distance * 3 <= typed.len().max(name.len())).map(|(_, name)| name)
+/// More names than these are not compared with: it is done for each name that is wrong, and each time quadratic in its length.
+const MOST_NAMES: usize = 2_000;
+
+/// Returns the known name that a mistyped one is nearest to, if it is near enough to be meant.
+///
+/// A third of the letters may be wrong: `atempts` is near to `attempts`, `retries` is not. Case, and `_` in place of `-`, make no
+/// difference; of names that are equally near, the first in the alphabet is taken.
+///
+/// ```
+/// use steadfast_retry::table::nearest;
+///
+/// assert_eq!(nearest("Atempts", ["delay", "attempts"]), Some("attempts"));
+/// assert_eq!(nearest("retries", ["delay", "attempts"]), None);
+/// ```
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |name: &str| -> String { name.to_ascii_lowercase().replace('_', "-") };
+    let wanted = plain(typed);
+    let near = known.into_iter().take(MOST_NAMES).map(|name| (distance(&wanted, &plain(name)), name));
+    near.min().filter(|(distance, name)| distance * 3 <= typed.len().max(name.len())).map(|(_, name)| name)
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours between two short texts (optimal string alignment).
@@ -38,12 +55,15 @@ mod tests {
 
     #[test]
     fn only_what_could_be_meant_is_offered() {
-        let known = ["attempts", "deadline", "delay"];
+        let known = ["attempts", "deadline", "delay", "may-fail"];
         for (typed, meant) in [
             ("atempts", Some("attempts")),
             ("dealy", Some("delay")),
             ("deadlines", Some("deadline")),
+            ("Delay", Some("delay")),
+            ("may_fail", Some("may-fail")),
             ("retries", None),
+            ("colour", None),
             ("", None),
         ] {
             assert_eq!(nearest(typed, known), meant, "{typed}");

@@ -1,3 +1,6 @@
+//! Policies by name: read from texts, put together along `extends` when they are asked for. Laying one table over
+//! another is [`resolve`](super::resolve)'s.
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;

@@ -1,3 +1,5 @@
+//! A world for tests, in which waiting costs no time and chance comes from a seed.
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::pin::Pin;
