@@ -274,7 +274,7 @@ impl fmt::Display for StoreError {
             Self::Corrupt(what) => {
                 write!(
                     f,
-                    "the store is damaged: {what}\nhelp: `steadfast store verify` says what can be read; restore a backup with `steadfast store restore`"
+                    "the store is damaged: {what}\nhelp: `steadfast store verify` says what can be read; stop the daemon and put a backup in its place"
                 )
             }
             Self::Conflict(what) => write!(f, "an entry would break the store's rules: {what}"),
