@@ -247,9 +247,7 @@ fn check_beside(state: &StateDir) -> Arc<OnceLock<String>> {
             tracing::info!(target: "steadfast::daemon", "the store was checked after the unclean stop, and is sound");
         }
         Err(error @ StoreError::Corrupt(_)) => {
-            let help =
-                "help: stop the daemon and go back to a backup, or keep what `steadfast store verify` can still read";
-            tracing::error!(target: "steadfast::daemon", "{error}\n{help}");
+            tracing::error!(target: "steadfast::daemon", "{error}");
             let _ = found.set(error.to_string());
         }
         Err(error) => {
