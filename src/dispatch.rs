@@ -38,7 +38,7 @@ mod timers;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use steadfast_retry::Moment;
+use steadfast_retry::{Limits, Moment};
 
 use crate::clock::Now;
 use crate::evidence::Classes;
@@ -289,11 +289,14 @@ impl Dispatcher {
         is_given
     }
 
-    /// Returns the classes that a process's evidence is weighed by; finalizers are not classified by their output.
+    /// Returns the classes that a process's evidence is weighed by and the limits of its run; finalizers are not classified by
+    /// their output and have a time of their own.
     #[must_use]
-    pub fn classes_of(&self, run: RunId, piece: Piece) -> Option<&Classes> {
+    pub fn terms_of(&self, run: RunId, piece: Piece) -> Option<(&Classes, &Limits)> {
         match piece {
-            Piece::Attempt(_) => self.live.get(&run).map(|live| &live.terms.classes),
+            Piece::Attempt(_) => {
+                self.live.get(&run).map(|live| (&live.terms.classes, live.terms.definition.policy.limits()))
+            }
             Piece::Finalizer { .. } => None,
         }
     }

@@ -35,6 +35,7 @@ mod config;
 mod definition;
 mod diagnostic;
 mod difference;
+mod enforce;
 mod expand;
 mod explain;
 mod matrix;

@@ -12,8 +12,9 @@
 
 mod opening;
 pub(crate) mod seconds;
+mod usage;
 
-use std::time::Duration;
+pub use usage::Usage;
 
 use serde::{Deserialize, Serialize};
 use steadfast_retry::{Decision, Ending, Event, Moment};
@@ -168,37 +169,6 @@ pub struct End {
     /// Up to where the shim's records are settled by this entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
-}
-
-/// What an attempt used and left.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case", default)]
-pub struct Usage {
-    /// From spawn to exit, as the shim saw it.
-    #[schemars(with = "f64")]
-    #[serde(with = "seconds")]
-    pub took: Duration,
-    /// Processor time of the leader and the children it waited for.
-    #[schemars(with = "f64")]
-    #[serde(with = "seconds")]
-    pub cpu: Duration,
-    /// The largest resident set of one process, in bytes.
-    pub peak_bytes: u64,
-    /// Bytes of output.
-    pub output_bytes: u64,
-    /// Bytes of output that the cap dropped.
-    pub dropped_bytes: u64,
-    /// Processes that were left behind and let go, or could not be attributed.
-    pub survivors: Vec<String>,
-}
-
-impl Usage {
-    /// Returns how long an attempt ran that was announced at one moment and whose end was taken in at another: from spawn to exit as
-    /// whoever watched it saw it; where nobody did, all of that time. Every face shows this figure and no other.
-    #[must_use]
-    pub fn ran(&self, announced: Moment, ended: Moment) -> Duration {
-        if self.took.is_zero() { ended.since(announced) } else { self.took }
-    }
 }
 
 /// Up to where a shim's records are settled: the daemon commits it with the entries that settle them.

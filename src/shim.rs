@@ -36,8 +36,8 @@ mod starting;
 pub(crate) use log::LogWriter;
 pub mod wire;
 
-pub use cgroup::delegated;
 pub(crate) use cgroup::is_populated;
+pub use cgroup::{delegated, handed_down};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ffi::CStr;

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::text;
 use crate::job::{Config, Diagnostic, Reader, Rendering};
+use crate::shim;
 
 /// Checks files of jobs and tells every mistake at once, with its place and the remedy
 #[derive(Args, Debug)]
@@ -60,6 +61,11 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
                 console.print(&lines)?;
             }
         }
+    }
+    // Of this machine alone: the files may be meant for another.
+    let controllers = shim::handed_down(shim::delegated().as_deref());
+    for warning in reading.config.iter().flat_map(|config| config.not_enforced(&controllers)) {
+        console.say(format_args!("warning: {warning}"));
     }
     Ok(if reading.config.is_some() { Exit::GOOD } else { Exit::CONFIGURATION })
 }

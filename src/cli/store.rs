@@ -14,7 +14,7 @@ use super::source::{self, of_store};
 use super::text::{self, Cell};
 use crate::clock::{self, Clock};
 use crate::failpoint;
-use crate::state::StateDir;
+use crate::state::{Leavings, StateDir};
 use crate::store::{Birth, Info, Keep, Sqlite};
 
 /// Looks after the journal: figures, checks, copies, pruning
@@ -33,7 +33,7 @@ enum Command {
     Verify(Answer),
     /// Writes a copy of the store, while a daemon works or without one
     Backup(Backup),
-    /// Deletes runs that are over and old
+    /// Deletes runs that are over and old, with their output
     Prune(Prune),
 }
 
@@ -109,12 +109,18 @@ fn prune(what: &Prune, state: &StateDir, console: &mut Console) -> Result<Exit, 
     let mut store = Sqlite::open(state.root(), birth).map_err(|error| of_store(&error))?;
     let age = u64::try_from(what.older_than.as_nanos()).unwrap_or(u64::MAX);
     let since = Moment::from_nanos(clock.moment().as_nanos().saturating_sub(age));
-    let pruned = store.prune(Keep { since, newest: what.keep }).map_err(|error| of_store(&error))?;
+    // The files first: without its rows nobody would find them again.
+    let (mut leavings, mut files) = (Leavings::of(state), 0);
+    let pruned = store.prune(Keep { since, newest: what.keep }, |run| files += leavings.remove(run));
+    let pruned = pruned.map_err(|error| of_store(&error))?;
     if what.answer.json {
         console.json(&pruned)?;
     } else {
         let (runs, lines) = (text::count(pruned.runs, "run"), text::count(pruned.entries, "line"));
-        console.print(&format!("deleted {runs} and {lines} of the journal"))?;
+        console.print(&format!(
+            "deleted {runs} with {}, and {lines} of the journal",
+            text::count(files, "file of output")
+        ))?;
     }
     Ok(Exit::GOOD)
 }

@@ -16,7 +16,7 @@ use super::text::{self, Cell};
 use super::words;
 use crate::api::Reason;
 use crate::state::StateDir;
-use crate::store::view::{AttemptView, DecisionView, RunView};
+use crate::store::view::{AttemptView, DecisionView, RunView, UsageView};
 use crate::store::{How, State};
 
 /// Says why a run stands where it stands: the evidence, the rule, the counters
@@ -101,10 +101,23 @@ pub(super) fn attempt(attempt: &AttemptView, width: usize) -> String {
         let line = format!("{}: {named}{by}{}{rival}", fact.fact, fact.fate.replace('-', " "));
         let _ = writeln!(out, "{}", text::hang(&format!("  {line}"), width));
     }
+    for (what, names) in attempt.usage.iter().flat_map(asides) {
+        let _ = writeln!(out, "{}", text::wrap(&format!("{what}: {}", names.join(", ")), width, 2));
+    }
     for decision in attempt.cut.iter().chain(&attempt.decision) {
         let _ = writeln!(out, "{}", text::wrap(&decided(decision), width, 2));
     }
     out
+}
+
+/// What is worth a word beside the evidence.
+fn asides(usage: &UsageView) -> impl Iterator<Item = (&'static str, &[String])> {
+    let all = [
+        ("left behind, and stopped", usage.stopped.as_slice()),
+        ("left behind, and let go", usage.survivors.as_slice()),
+        ("limits that this machine could not enforce", usage.unenforced.as_slice()),
+    ];
+    all.into_iter().filter(|(_, names)| !names.is_empty())
 }
 
 fn decided(decision: &DecisionView) -> String {

@@ -190,6 +190,7 @@ fn fold(settings: &Settings, state: &StateDir, clock: &Clock) -> Result<(Sqlite,
     let birth = store::Birth { store: random_name(), at: clock.moment() };
     let mut store = Sqlite::open(state.root(), birth)?;
     let mut recovered = store.recover()?;
+    forget_marks(&mut store, state, &mut recovered)?;
     terminal::settle(&mut store, state, &mut recovered, clock.moment())?;
     let name = store.recall("store")?.unwrap_or_default().chars().take(12).collect();
     let terms = terms(&mut store, &recovered)?;
@@ -258,6 +259,24 @@ fn check_beside(state: &StateDir) -> Arc<OnceLock<String>> {
         tracing::warn!(target: "steadfast::daemon", %error, "the store is not checked after the unclean stop");
     }
     damage
+}
+
+/// Forgets how far the journals of shims were read of which nothing is left. A disk that is full is no reason not to begin.
+fn forget_marks(store: &mut Sqlite, state: &StateDir, recovered: &mut Recovered) -> Result<(), StoreError> {
+    let homes = std::fs::read_dir(state.shims()).into_iter().flatten().flatten();
+    let homes: HashSet<String> = homes.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let (kept, gone): (Vec<_>, Vec<_>) =
+        recovered.marks.drain(..).partition(|(shim, _)| homes.contains(&shim.to_string()));
+    recovered.marks = kept;
+    let gone: Vec<_> = gone.into_iter().map(|(shim, _)| shim).collect();
+    match store.forget_shims(&gone) {
+        Err(error @ StoreError::Unsynced(_)) => Err(error),
+        Err(error) => {
+            tracing::debug!(target: "steadfast::daemon", %error, "marks of shims that are gone are kept for now");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Reminds the observers of what the store brought back.

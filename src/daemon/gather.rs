@@ -1,7 +1,9 @@
 //! Evidence: what a shim saw of a process, in the words that classes are named from.
 
+use steadfast_retry::Limits;
+
 use crate::dispatch::Ended;
-use crate::evidence::{Act, Classes, EXCERPT_BYTES, Evidence, Fact, HostEvent, OomScope, Part, Progress, Stream};
+use crate::evidence::{Act, Classes, EXCERPT_BYTES, Fact, HostEvent, Part, Seen, Stream};
 use crate::exec::log::{self, Log};
 use crate::exec::{self, Exit, Status};
 use crate::journal::{Mark, Usage};
@@ -10,32 +12,30 @@ use crate::launch::Watch;
 /// Gathers what is known of an ended process.
 ///
 /// The output is read only where it can matter: an attempt that did not exit with zero, under classes that look at output.
-pub(super) fn gather(exit: &Exit, mark: Mark, argv0: &str, watch: &Watch, classes: Option<&Classes>) -> Ended {
-    let mut evidence = Evidence::of_program(argv0);
-    evidence.progress = match (&exit.said.checkpoint, exit.said.step) {
-        (None, None) => Progress::Unknown,
-        (None, Some(0)) => Progress::None,
-        (Some(_), _) | (_, Some(_)) => Progress::Made,
-    };
-    evidence.facts.extend(exit.said.facts.iter().cloned());
-    match exit.act {
+pub(super) fn gather(exit: &Exit, mark: Mark, argv0: &str, watch: &Watch, terms: Option<(&Classes, &Limits)>) -> Ended {
+    let act = match exit.act {
         Some(exec::Act::TimedOut) => {
-            let limit = watch.limit.unwrap_or_default();
-            evidence.push(Fact::Act(Act::AttemptTimeout { limit }));
+            let limits = terms.map(|(_, limits)| limits);
+            Some(Fact::Act(Act::of_limit(limits, watch.limit.unwrap_or(exit.ran))))
         }
-        Some(exec::Act::Stopped) => evidence.push(Fact::Act(Act::Stopped)),
+        Some(exec::Act::Stopped) => Some(Fact::Act(Act::Stopped)),
         // Whoever ended the shim ends the machine or the service; the attempt goes on later.
-        Some(exec::Act::SystemStop) => evidence.push(Fact::Host(HostEvent::Preempted)),
-        None => {}
-    }
-    if exit.oom_kills.is_some_and(|kills| kills > 0) {
-        evidence.push(Fact::OomKill(OomScope::Own));
-    }
-    ended(&exit.status, &mut evidence);
+        Some(exec::Act::SystemStop) => Some(Fact::Host(HostEvent::Preempted)),
+        None => None,
+    };
     let failed = !matches!(exit.status, Status::Exited { code: 0 });
-    if let (true, Some(classes)) = (failed && exit.output.bytes > 0, classes) {
-        evidence.facts.extend(output(exit, classes));
-    }
+    let output = match terms {
+        Some((classes, _)) if failed && exit.output.bytes > 0 => output(exit, classes),
+        Some(_) | None => Vec::new(),
+    };
+    let seen = Seen {
+        progress: exit.said.progress(),
+        said: &exit.said.facts,
+        act,
+        oom_kills: exit.oom_kills.unwrap_or(0),
+        output,
+        ..Seen::of(argv0, exit.status.fact())
+    };
     let progress = exit.said.checkpoint.as_ref().map(|(_, step)| *step);
     Ended {
         run: exit.start.run,
@@ -43,19 +43,10 @@ pub(super) fn gather(exit: &Exit, mark: Mark, argv0: &str, watch: &Watch, classe
         token: exit.start.token,
         progress,
         usage: usage(exit),
-        sentence: exit.status.to_string(),
-        evidence,
+        sentence: exit.sentence(watch.limit),
+        evidence: seen.evidence(),
         mark: Some(mark),
     }
-}
-
-fn ended(status: &Status, evidence: &mut Evidence) {
-    evidence.push(match status {
-        Status::Exited { code } => Fact::Exit(i32::from(*code)),
-        Status::Signalled { signal, core } => Fact::Signal { number: *signal, core: *core },
-        Status::NotStarted { errno, what } => Fact::NotStarted { errno: *errno, what: what.clone() },
-        Status::Interrupted { .. } => Fact::Host(HostEvent::Lost),
-    });
 }
 
 /// Searches the first and the last part of the output, each stream by itself.
@@ -98,6 +89,8 @@ fn usage(exit: &Exit) -> Usage {
         peak_bytes: exit.usage.max_rss_kib * 1024,
         output_bytes: exit.output.bytes,
         dropped_bytes: exit.output.dropped_bytes,
-        survivors: exit.survivors.iter().map(|survivor| format!("{} ({})", survivor.name, survivor.who.pid)).collect(),
+        survivors: exit.survivors.iter().map(ToString::to_string).collect(),
+        stopped: exit.stopped.iter().map(ToString::to_string).collect(),
+        unenforced: exit.unenforced.clone(),
     }
 }

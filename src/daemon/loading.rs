@@ -14,6 +14,7 @@ use tokio::time::{Timeout, timeout};
 use crate::dispatch::{Input, Loaded};
 use crate::failpoint;
 use crate::job::{Config, Reader, Rendering};
+use crate::shim;
 use crate::store::StoreError;
 
 use super::manager;
@@ -199,6 +200,9 @@ pub(super) fn read(paths: &[PathBuf], strict: bool) -> Result<Config, String> {
     match reader.read(paths).into_result() {
         Ok((config, warnings)) => {
             for warning in warnings {
+                tracing::warn!(target: "steadfast::daemon", "{warning}");
+            }
+            for warning in config.not_enforced(&shim::handed_down(shim::delegated().as_deref())) {
                 tracing::warn!(target: "steadfast::daemon", "{warning}");
             }
             Ok(config)

@@ -173,8 +173,8 @@ impl Loop {
                 failpoint!("daemon::ended::before");
                 self.ends.insert((mark, exit.start.run), exit.start);
                 let (name, watch) = self.watched.remove(&exit.start.token).unwrap_or_default();
-                let classes = self.dispatcher.classes_of(exit.start.run, exit.start.piece);
-                let ended = gather(&exit, mark, &name, &watch, classes);
+                let terms = self.dispatcher.terms_of(exit.start.run, exit.start.piece);
+                let ended = gather(&exit, mark, &name, &watch, terms);
                 self.hear(Input::Ended(Box::new(ended)));
                 failpoint!("daemon::ended::after");
             }

@@ -204,19 +204,23 @@ impl Shared {
     pub(super) fn bury(&self, state: &mut State) {
         let is_over = |dead: &Dead| dead.acknowledged >= dead.owed && dead.open.is_empty();
         let over: Vec<ShimId> = state.dead.iter().filter(|(_, dead)| is_over(dead)).map(|(shim, _)| *shim).collect();
+        if over.is_empty() {
+            return;
+        }
+        self.forget_claims_of(state, &over);
         for shim in &over {
-            self.forget_claims_of(state, *shim);
             nursery::bury(&self.home(*shim));
             state.dead.remove(shim);
         }
     }
 
-    /// Removes the claims that a dead shim did not live to remove, but for those of programs that somebody else watches.
-    fn forget_claims_of(&self, state: &State, shim: ShimId) {
+    /// Removes the claims that dead shims did not live to remove, but for those of programs that somebody else watches.
+    fn forget_claims_of(&self, state: &State, shims: &[ShimId]) {
         let Ok(entries) = std::fs::read_dir(&self.claims) else { return };
         let starts = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Start>().ok());
         for start in starts.filter(|start| !state.starts.contains_key(&start.token)) {
-            if claim::holder(&self.claim(&start)).is_ok_and(|holder| holder == Holder::Shim(shim)) {
+            let holder = claim::holder(&self.claim(&start));
+            if holder.is_ok_and(|holder| matches!(holder, Holder::Shim(shim) if shims.contains(&shim))) {
                 self.forget_claim(&start);
             }
         }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use steadfast_retry::Pretty;
 
 use super::Said;
-use crate::evidence::{self, Fact, HostEvent, OomScope};
+use crate::evidence::{Fact, HostEvent};
 use crate::launch::{Rung, Start};
 use crate::sys::process::{Identity, Usage};
 use crate::sys::time::{Boottime, Wall};
@@ -45,6 +46,9 @@ pub struct Exit {
     /// Processes that live on: left behind by `leftovers = "leave"`, or those that nobody could be asked about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub survivors: Vec<Survivor>,
+    /// Processes that it left behind when its first one ended by itself, and that were stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped: Vec<Survivor>,
     /// What it said of itself.
     #[serde(default, skip_serializing_if = "is_default")]
     pub said: Said,
@@ -75,6 +79,7 @@ impl Exit {
             usage: Usage::default(),
             output: OutputSummary::default(),
             survivors: Vec::new(),
+            stopped: Vec::new(),
             said: Said::default(),
             oom_kills: None,
             unenforced: Vec::new(),
@@ -82,32 +87,21 @@ impl Exit {
         }
     }
 
-    /// Says what was seen, as evidence in the order in which it happened; output and the operator's intent are not here.
+    /// Says in a sentence how it ended, what was done to end it, and what was left behind.
     ///
-    /// A limit that ended the attempt is told as the attempt's own; whoever set it because the run's time was over
-    /// knows better.
+    /// `limit` is the time that it was given.
     #[must_use]
-    pub fn facts(&self, limit: Option<Duration>) -> Vec<Fact> {
-        let mut facts = self.said.facts.clone();
-        match self.act {
-            Some(Act::TimedOut) => {
-                facts.push(Fact::Act(evidence::Act::AttemptTimeout { limit: limit.unwrap_or(self.ran) }));
-            }
-            Some(Act::Stopped) => facts.push(Fact::Act(evidence::Act::Stopped)),
-            Some(Act::SystemStop) => facts.push(Fact::Host(HostEvent::Preempted)),
-            None => {}
+    pub fn sentence(&self, limit: Option<Duration>) -> String {
+        let status = match (self.act, limit) {
+            (Some(Act::TimedOut), Some(limit)) => format!("timed out after {}: {}", Pretty(limit), self.status),
+            (Some(Act::TimedOut), None) => format!("timed out: {}", self.status),
+            (Some(Act::Stopped | Act::SystemStop) | None, _) => self.status.to_string(),
+        };
+        if self.stopped.is_empty() {
+            return status;
         }
-        if self.oom_kills.is_some_and(|kills| kills > 0) {
-            facts.push(Fact::OomKill(OomScope::Own));
-        }
-        facts.push(match &self.status {
-            Status::Exited { code } => Fact::Exit(i32::from(*code)),
-            Status::Signalled { signal, core } => Fact::Signal { number: *signal, core: *core },
-            Status::NotStarted { errno, what } => Fact::NotStarted { errno: *errno, what: what.clone() },
-            Status::Interrupted { why } if why == REBOOTED => Fact::Host(HostEvent::Rebooted),
-            Status::Interrupted { why: _ } => Fact::Host(HostEvent::Lost),
-        });
-        facts
+        let names: Vec<String> = self.stopped.iter().map(ToString::to_string).collect();
+        format!("{status}; what it left behind was stopped: {}", names.join(", "))
     }
 }
 
@@ -146,6 +140,20 @@ pub enum Status {
         /// What is known.
         why: String,
     },
+}
+
+impl Status {
+    /// Returns what this is as evidence.
+    #[must_use]
+    pub fn fact(&self) -> Fact {
+        match self {
+            Self::Exited { code } => Fact::Exit(i32::from(*code)),
+            Self::Signalled { signal, core } => Fact::Signal { number: *signal, core: *core },
+            Self::NotStarted { errno, what } => Fact::NotStarted { errno: *errno, what: what.clone() },
+            Self::Interrupted { why } if why == REBOOTED => Fact::Host(HostEvent::Rebooted),
+            Self::Interrupted { why: _ } => Fact::Host(HostEvent::Lost),
+        }
+    }
 }
 
 impl fmt::Display for Status {
@@ -196,6 +204,12 @@ pub struct Survivor {
     pub name: String,
     /// Whether it is known to belong to this start, or only might.
     pub certain: bool,
+}
+
+impl fmt::Display for Survivor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.who.pid)
+    }
 }
 
 /// Whose word a status is.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{Fact, MOST_REPORTS};
+use crate::evidence::{Fact, MOST_REPORTS, Progress};
 use crate::journal::Told;
 
 /// One line of a message.
@@ -142,6 +142,16 @@ const fn is_zero(number: &u64) -> bool {
 }
 
 impl Said {
+    /// Says whether the program has got anywhere.
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        match (&self.checkpoint, self.step) {
+            (None, None) => Progress::Unknown,
+            (None, Some(0)) => Progress::None,
+            (Some(_), _) | (_, Some(_)) => Progress::Made,
+        }
+    }
+
     /// Takes one more word in.
     pub fn hear(&mut self, notice: &Notice) {
         match notice {

@@ -35,11 +35,12 @@ pub(super) fn recover(hands: &Hands, expected: Vec<Expected>) -> io::Result<Vec<
     for found in &found {
         receive(hands, &mut state, found);
     }
+    let told = by_start(&found);
     let wanted: HashSet<Start> = expected.iter().map(|expected| expected.start).collect();
     let mut fates = Vec::with_capacity(expected.len());
     for expected in expected {
         let start = expected.start;
-        let fate = match known_fate(hands, &mut state, &found, expected)? {
+        let fate = match known_fate(hands, &mut state, &found, &told, expected)? {
             Ok(fate) => fate,
             Err(known) => {
                 let boot = found.iter().find(|found| found.shim == known.shim).and_then(|found| found.boot.as_ref());
@@ -75,6 +76,26 @@ fn find(hands: &Hands) -> io::Result<Vec<Found>> {
         found.push(Found { shim, is_alive, remains, boot });
     }
     Ok(found)
+}
+
+/// A record about a start, and whose it is.
+struct Word<'f> {
+    by: &'f Found,
+    end: u64,
+    record: &'f Record,
+}
+
+/// Sorts everything that shims have said by what it is about.
+fn by_start(found: &[Found]) -> HashMap<Start, Vec<Word<'_>>> {
+    let mut told: HashMap<Start, Vec<Word<'_>>> = HashMap::new();
+    for by in found {
+        for (end, record) in &by.remains.records {
+            if let Some(start) = record.start() {
+                told.entry(*start).or_default().push(Word { by, end: *end, record });
+            }
+        }
+    }
+    told
 }
 
 /// Sends what was not committed, but for the ends of expected starts, which are their fates.
@@ -134,19 +155,18 @@ fn known_fate(
     hands: &Hands,
     state: &mut State,
     found: &[Found],
+    told: &HashMap<Start, Vec<Word<'_>>>,
     expected: Expected,
 ) -> io::Result<Result<Fate, Known>> {
     let start = expected.start;
     let mut known = Known::new(start, NOBODY, expected.watch, expected.output);
-    for found in found {
-        for (end, record) in found.remains.records.iter().filter(|(_, record)| record.start() == Some(&start)) {
-            if let Record::Ended(exit) = record {
-                let mark = Mark { shim: found.shim, offset: *end };
-                return Ok(Ok(Fate::Ended { exit: exit.clone(), mark }));
-            }
-            if known.learn(record) && (known.shim == NOBODY || found.is_alive) {
-                known.shim = found.shim;
-            }
+    for Word { by, end, record } in told.get(&start).into_iter().flatten() {
+        if let Record::Ended(exit) = record {
+            let mark = Mark { shim: by.shim, offset: *end };
+            return Ok(Ok(Fate::Ended { exit: exit.clone(), mark }));
+        }
+        if known.learn(record) && (known.shim == NOBODY || by.is_alive) {
+            known.shim = by.shim;
         }
     }
     match claim::void(&hands.0.claims, &start)? {

@@ -30,6 +30,8 @@ pub(crate) struct Attempt {
     pub(crate) over: Option<Over>,
     /// Processes of an adopted program that nothing but the lock they hold tells from others.
     pub(crate) others: Vec<Identity>,
+    /// What it left behind when its leader ended by itself, and what is stopped therefore.
+    pub(crate) stopped: Vec<Survivor>,
     /// Whether it wrote into a pipe or a terminal that broke when its shim died.
     pub(crate) lost_reader: bool,
     /// When to look again at what sends no signal when it ends.
@@ -107,6 +109,7 @@ impl Attempt {
             act: None,
             over: None,
             others: Vec::new(),
+            stopped: Vec::new(),
             lost_reader: false,
             look: Boottime::NEVER,
             looks: 0,
@@ -149,7 +152,7 @@ impl Attempt {
     }
 
     /// Makes the last word.
-    pub(crate) fn exit(&mut self, output: OutputSummary, survivors: Vec<Survivor>) -> Option<Exit> {
+    pub(crate) fn exit(mut self, output: OutputSummary, survivors: Vec<Survivor>) -> Option<Exit> {
         let over = self.over.take()?;
         Some(Exit {
             start: self.start,
@@ -163,9 +166,10 @@ impl Attempt {
             usage: over.usage,
             output,
             survivors,
-            said: std::mem::take(&mut self.said),
+            stopped: self.stopped,
+            said: self.said,
             oom_kills: self.cgroup.as_ref().and_then(Cgroup::oom_kills),
-            unenforced: std::mem::take(&mut self.unenforced),
+            unenforced: self.unenforced,
             witness: over.witness,
         })
     }

@@ -78,6 +78,13 @@ pub(crate) fn is_populated(path: &Path) -> bool {
     fs::read_to_string(path.join("cgroup.events")).is_ok_and(|events| events.lines().any(|line| line == "populated 1"))
 }
 
+/// Returns the controllers that a cgroup hands down to those under it; none without a cgroup.
+#[must_use]
+pub fn handed_down(parent: Option<&Path>) -> Vec<String> {
+    let list = parent.and_then(|parent| fs::read_to_string(parent.join("cgroup.subtree_control")).ok());
+    list.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()
+}
+
 /// Finds the cgroup that this process may make children in: its own, if it is not the root and is writable.
 #[must_use]
 pub fn delegated() -> Option<PathBuf> {

@@ -286,6 +286,9 @@ impl Shim {
                 // Nobody tells us when a process ends that is not our child.
                 attempt.look_again(now);
             }
+            if attempt.ladder.is_none() {
+                attempt.stopped = kin.iter().map(|stat| witness::survivor(stat, true)).collect();
+            }
             self.go_down(key, Rung::All, now);
         }
         self.rearm(key);

@@ -8,4 +8,5 @@ mod reads;
 mod speed;
 mod starts;
 mod stops;
+mod told;
 mod waits;

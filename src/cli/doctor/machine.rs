@@ -71,6 +71,14 @@ fn exits() -> Finding {
 
 fn cgroup() -> Finding {
     match crate::shim::delegated() {
+        Some(path) if !crate::shim::handed_down(Some(&path)).iter().any(|name| name == "memory") => Finding::warn(
+            "cgroup",
+            format_args!(
+                "{} hands no memory controller down: limits on memory of a job cannot be enforced",
+                path.display()
+            ),
+            "run the daemon as a service with Delegate=yes, as packaging/steadfast.service does",
+        ),
         Some(path) => Finding::ok("cgroup", format_args!("{} is ours to divide", path.display())),
         None => Finding::warn(
             "cgroup",

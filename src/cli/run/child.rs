@@ -13,7 +13,7 @@ use super::lookout::{Lookout, Sight};
 use super::post::Post;
 use super::wiring::{Lead, Wiring};
 use crate::evidence::{Classes, Fact};
-use crate::exec::{Act, Notice, Status};
+use crate::exec::{Act, Notice, Status, witness};
 use crate::journal::Usage;
 use crate::launch::{Output, Rung, StopLadder};
 use crate::shim::ladder::Ladder;
@@ -88,6 +88,8 @@ pub(super) struct Child<'a> {
     ended: Option<(Wait, process::Usage, Boottime)>,
     act: Option<Act>,
     ladder: Option<Ladder>,
+    /// What it left behind when it ended by itself.
+    stopped: Vec<String>,
     word: Boottime,
     again: Boottime,
     /// Until when output is waited for.
@@ -157,7 +159,8 @@ impl<'a> Child<'a> {
         };
         let never = Boottime::NEVER;
         let (ended, act, ladder, word) = (None, None, None, began.after(WORTH_A_WORD));
-        Ok(Ok(Self { order, leader, began, wiring, ended, act, ladder, word, again: never, patience: never }))
+        let (again, patience, stopped) = (never, never, Vec::new());
+        Ok(Ok(Self { order, leader, began, wiring, ended, act, ladder, stopped, word, again, patience }))
     }
 
     /// Says whether the last line on the terminal has no end yet.
@@ -227,6 +230,9 @@ impl<'a> Child<'a> {
             self.patience = Boottime::NEVER;
             let is_new = self.ladder.as_ref().is_none_or(|ladder| ladder.rung() < Rung::All);
             if is_new {
+                if self.ladder.is_none() {
+                    self.stopped = names();
+                }
                 self.ladder = Some(Ladder::begin(Rung::All, now, self.order.stop));
                 self.perform(Rung::All, now);
             }
@@ -274,7 +280,9 @@ impl<'a> Child<'a> {
             peak_bytes: used.max_rss_kib.saturating_mul(1024),
             output_bytes,
             dropped_bytes,
-            survivors: survivors(self.order.leaves),
+            survivors: if self.order.leaves { names() } else { Vec::new() },
+            stopped: self.stopped,
+            unenforced: Vec::new(),
         };
         let status = match wait {
             Wait::Exited(code) => Status::Exited { code },
@@ -298,7 +306,6 @@ fn signal_all(signal: Signal) {
     }
 }
 
-fn survivors(leaves: bool) -> Vec<String> {
-    let living = if leaves { kin() } else { Vec::new() };
-    living.into_iter().map(|stat| format!("{} ({})", stat.pid, stat.name)).collect()
+fn names() -> Vec<String> {
+    kin().iter().map(|stat| witness::survivor(stat, true).to_string()).collect()
 }

@@ -21,8 +21,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::surroundings::Surroundings;
 use crate::clock::{self, Clock};
-use crate::evidence::{self, Evidence, Fact, Intent, Progress, Verdict, classify};
-use crate::exec::{Act, Notice, Said, Status};
+use crate::evidence::{self, Evidence, Fact, Intent, Seen, Verdict, classify};
+use crate::exec::{Act, Notice, Said};
 use crate::ids::{Piece, SpanId, Token};
 use crate::journal::End;
 use crate::launch::StopLadder;
@@ -253,25 +253,22 @@ impl<'a> Driver<'a> {
     /// Gathers what was seen, in the order in which it happened.
     fn evidence(&self, ended: &Ended, said: &Said, is_cut: bool, policy: &Policy, limit: Option<Duration>) -> Evidence {
         let program = self.what.command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
-        let mut evidence = Evidence::of_program(&program);
-        let has_moved = said.checkpoint.is_some() || said.step.is_some();
-        evidence.progress = if has_moved { Progress::Made } else { Progress::Unknown };
-        if is_cut {
-            evidence.push(Fact::Intent(Intent::Stop));
-        }
-        evidence.facts.extend(said.facts.iter().cloned());
-        match (ended.act, limit) {
-            (Some(Act::TimedOut), Some(limit)) => evidence.push(Fact::Act(whose_limit(policy, limit))),
-            (Some(Act::TimedOut | Act::Stopped | Act::SystemStop) | None, _) => {}
-        }
-        evidence.facts.extend(ended.output.iter().cloned());
-        evidence.push(match &ended.status {
-            Status::Exited { code } => Fact::Exit(i32::from(*code)),
-            Status::Signalled { signal, core } => Fact::Signal { number: *signal, core: *core },
-            Status::NotStarted { errno, what } => Fact::NotStarted { errno: *errno, what: what.clone() },
-            Status::Interrupted { .. } => Fact::Host(evidence::HostEvent::Lost),
-        });
-        evidence
+        let act = match (ended.act, limit) {
+            (Some(Act::TimedOut), Some(limit)) => {
+                Some(Fact::Act(evidence::Act::of_limit(Some(policy.limits()), limit)))
+            }
+            // Whoever asked it to stop is the intent.
+            (Some(Act::TimedOut | Act::Stopped | Act::SystemStop) | None, _) => None,
+        };
+        let seen = Seen {
+            progress: said.progress(),
+            intent: is_cut.then_some(Intent::Stop),
+            said: &said.facts,
+            act,
+            output: ended.output.clone(),
+            ..Seen::of(&program, ended.status.fact())
+        };
+        seen.evidence()
     }
 
     /// Waits until a moment, or until somebody wants the run to end.
@@ -303,15 +300,6 @@ impl<'a> Driver<'a> {
         };
         self.narrator.counted_down();
         Ok(event)
-    }
-}
-
-/// Which of our limits it was.
-fn whose_limit(policy: &Policy, limit: Duration) -> evidence::Act {
-    let limits = policy.limits();
-    match (limits.attempt_timeout, limits.deadline) {
-        (timeout, Some(deadline)) if timeout != Some(limit) => evidence::Act::Deadline { limit: deadline },
-        (Some(_) | None, _) => evidence::Act::AttemptTimeout { limit },
     }
 }
 

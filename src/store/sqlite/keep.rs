@@ -9,6 +9,7 @@ use rustix::fs::{Access, access};
 use steadfast_retry::Moment;
 
 use crate::failpoint;
+use crate::ids::{RunId, ShimId};
 use crate::store::{Store, StoreError};
 
 use super::value::{Whole, nanos};
@@ -135,7 +136,8 @@ impl Sqlite {
         verify(&rows)
     }
 
-    /// Deletes runs that are over and old, with their lines of the journal, in small transactions.
+    /// Deletes runs that are over and old, with their lines of the journal, in small transactions. `forget` is called for each before
+    /// it is gone: what lies elsewhere under its number is found by nobody afterwards.
     ///
     /// The newest run of each job, its newest success and whatever a matrix still needs are kept, and so is the last line of the
     /// journal, because the numbers of runs and lines are never used again.
@@ -143,7 +145,7 @@ impl Sqlite {
     /// # Errors
     ///
     /// Returns [`StoreError`] if it had to stop; what was pruned until then is gone.
-    pub fn prune(&mut self, keep: Keep) -> Result<Pruned, StoreError> {
+    pub fn prune(&mut self, keep: Keep, mut forget: impl FnMut(RunId)) -> Result<Pruned, StoreError> {
         let mut pruned = Pruned::default();
         let floor: Option<i64> = {
             let newest = "SELECT id FROM runs WHERE state = 'closed' ORDER BY id DESC LIMIT 1 OFFSET ?1";
@@ -151,7 +153,7 @@ impl Sqlite {
             rusqlite::OptionalExtension::optional(floor)?
         };
         if let Some(floor) = floor {
-            while self.prune_some(keep.since, floor, &mut pruned)? {}
+            while self.prune_some(keep.since, floor, &mut pruned, &mut forget)? {}
         }
         self.prune_rest(keep.since, &mut pruned)?;
         self.rest()?;
@@ -159,7 +161,13 @@ impl Sqlite {
     }
 
     /// Deletes some hundred runs; says whether there may be more.
-    fn prune_some(&mut self, since: Moment, floor: i64, pruned: &mut Pruned) -> Result<bool, StoreError> {
+    fn prune_some(
+        &mut self,
+        since: Moment,
+        floor: i64,
+        pruned: &mut Pruned,
+        forget: &mut impl FnMut(RunId),
+    ) -> Result<bool, StoreError> {
         self.trust()?;
         let rows = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         rows.execute_batch("CREATE TEMP TABLE IF NOT EXISTS doomed (run INTEGER PRIMARY KEY); DELETE FROM doomed;")?;
@@ -168,6 +176,9 @@ impl Sqlite {
                                       AND runs.id IN (jobs.newest, jobs.newest_success, jobs.newest_ended)) \
                       AND NOT EXISTS (SELECT 1 FROM sweeps WHERE sweeps.first = runs.sweep AND sweeps.open > 0) LIMIT 256";
         let chosen = rows.execute(choose, params![nanos(since), floor])?;
+        rows.prepare("SELECT run FROM doomed")?
+            .query_map((), |row| Ok(RunId(row.get::<_, Whole>(0)?.0)))?
+            .try_for_each(|run| run.map(&mut *forget))?;
         let lines =
             "DELETE FROM journal WHERE run IN (SELECT run FROM doomed) AND seq < (SELECT max(seq) FROM journal)";
         pruned.entries += rows.execute(lines, ())? as u64;
@@ -178,6 +189,23 @@ impl Sqlite {
         pruned.runs += rows.execute("DELETE FROM runs WHERE id IN (SELECT run FROM doomed)", ())? as u64;
         rows.commit()?;
         Ok(chosen == 256)
+    }
+
+    /// Deletes the marks of shims that have left nothing to read: nobody asks any more how far it was read.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if it could not be written.
+    pub fn forget_shims(&mut self, gone: &[ShimId]) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.trust()?;
+        let rows = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for shim in gone {
+            rows.prepare_cached("DELETE FROM shims WHERE id = ?1")?.execute([shim])?;
+        }
+        Ok(rows.commit()?)
     }
 
     /// Deletes what hangs on nothing any more.

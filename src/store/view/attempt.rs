@@ -178,6 +178,12 @@ pub struct UsageView {
     /// Processes that were left behind and let go, or could not be attributed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub survivors: Vec<String>,
+    /// Processes that were left behind and stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped: Vec<String>,
+    /// Limits that this machine could not enforce, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unenforced: Vec<String>,
 }
 
 /// What a program told of itself, latest words.

@@ -53,6 +53,8 @@ fn usage(usage: &Usage) -> UsageView {
         output_bytes: usage.output_bytes,
         dropped_bytes: usage.dropped_bytes,
         survivors: usage.survivors.clone(),
+        stopped: usage.stopped.clone(),
+        unenforced: usage.unenforced.clone(),
     }
 }
 

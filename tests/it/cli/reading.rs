@@ -76,9 +76,16 @@ fn reading_commands_speak_json() {
 fn old_runs_are_pruned_and_the_newest_kept() {
     let desk = after_two_runs();
     desk.say(&["run", "--name", "fine", "--", "true"]);
+    let logs = || -> Vec<String> {
+        let entries = std::fs::read_dir(desk.path("state/logs")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert!(logs().iter().any(|name| name.starts_with("2-")), "{:?}", logs());
     let said = desk.say(&["store", "prune", "--older-than", "0s", "--json"]);
     assert_eq!(said.code, 0, "{}", said.err);
     assert_eq!(serde_json::from_str::<serde_json::Value>(&said.out).unwrap()["runs"], 1);
+    assert!(!logs().iter().any(|name| name.starts_with("2-")), "{:?}", logs());
+    assert!(logs().iter().any(|name| name.starts_with("1-")), "the newest run of its job is kept whole");
     assert_eq!(desk.say(&["show", "2"]).code, 4);
     assert_eq!(desk.say(&["show", "3"]).code, 0);
 }

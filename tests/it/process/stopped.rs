@@ -276,3 +276,23 @@ fn the_shim_stops_everything_when_the_machine_goes_down() {
     let exit = house.ended(&start);
     assert_eq!((exit.status, exit.act), (code(75), Some(Act::SystemStop)));
 }
+
+#[test]
+fn what_was_left_behind_and_stopped_is_named() {
+    let mut house = House::new();
+    // It ends when its child has become what it will be.
+    let launch =
+        house.script("setsid sleep 300 & until [ \"$(cat /proc/$!/comm)\" = sleep ]; do /bin/sleep 0.01; done");
+    let exit = house.run(launch);
+    assert_eq!((exit.status.clone(), exit.act, exit.survivors.len()), (code(0), None, 0));
+    assert!(exit.stopped.len() == 1 && exit.stopped[0].name == "sleep", "{exit:?}");
+    let sentence = exit.sentence(None);
+    assert!(sentence.starts_with("exited 0; what it left behind was stopped: sleep ("), "{sentence}");
+    // What falls with its leader was not left behind.
+    let mut launch = house.script("sleep 300 & sleep 300");
+    launch.watch.limit = Some(Duration::from_millis(100));
+    let exit = house.run(launch);
+    assert_eq!((exit.act, exit.stopped.len()), (Some(Act::TimedOut), 0), "{exit:?}");
+    assert_eq!(exit.sentence(Some(Duration::from_millis(100))), "timed out after 100ms: ended by signal 15");
+    house.empty();
+}

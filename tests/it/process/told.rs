@@ -53,7 +53,7 @@ fn words_are_forwarded_live_and_kept_for_the_end() {
         let exit = house.ended(&start);
         assert_eq!((exit.status.clone(), exit.said.step, exit.said.phase.as_deref()), (code(1), Some(8), Some("save")));
         assert_eq!(exit.said.facts, [fail.clone(), wait.clone(), Fact::Request(Request::NoRetry)]);
-        assert_eq!(exit.facts(None).last(), Some(&Fact::Exit(1)));
+        assert_eq!(exit.status.fact(), Fact::Exit(1));
         house.empty();
     }
 }

@@ -97,7 +97,9 @@ fn old_runs_are_pruned_and_what_is_needed_is_kept() {
     let life = [waiting.opened("crawl"), waiting.begins(), waiting.fails("net-reset")];
     write(&mut store, life.into_iter().chain([ticked("crawl", 5, TickFate::Overlapped), woke(), slept()])).unwrap();
     let entries = store.info().unwrap().entries;
-    let pruned = store.prune(Keep { since: at(1_000_000), newest: 10 }).unwrap();
+    let mut gone = Vec::new();
+    let pruned = store.prune(Keep { since: at(1_000_000), newest: 10 }, |run| gone.push(run)).unwrap();
+    assert_eq!(gone, (1..=590).map(RunId).collect::<Vec<_>>());
     assert_eq!((pruned.runs, pruned.documents), (590, 0));
     assert_eq!(store.info().unwrap().entries, entries - pruned.entries);
     assert_eq!(store.verify().unwrap().wrong, Vec::<String>::new());
@@ -105,8 +107,8 @@ fn old_runs_are_pruned_and_what_is_needed_is_kept() {
     assert!(store.opening(RunId(591)).unwrap().is_some());
     let found = store.recover().unwrap();
     assert_eq!((found.newest_run, found.begun.len()), (601, 1));
-    assert_eq!(store.prune(Keep { since: at(1_000_000), newest: 10 }).unwrap(), Pruned::default());
-    let all = store.prune(Keep { since: at(1_000_000), newest: 0 }).unwrap();
+    assert_eq!(store.prune(Keep { since: at(1_000_000), newest: 10 }, |_| ()).unwrap(), Pruned::default());
+    let all = store.prune(Keep { since: at(1_000_000), newest: 0 }, |_| ()).unwrap();
     assert_eq!(all.runs, 8, "the newest run, success and ending of each job are kept");
 }
 
