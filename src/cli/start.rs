@@ -1,3 +1,5 @@
+//! `steadfast start`: opens runs of jobs that the daemon has loaded, and waits for them if that is wanted.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

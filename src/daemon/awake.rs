@@ -12,6 +12,7 @@ use crate::clock::{self, Clock};
 use crate::dispatch::{self, Awakening, Birth, Dispatcher, Surroundings};
 use crate::exec::{Site, own_program};
 use crate::failpoint;
+use crate::job::Config;
 use crate::journal::{About, Happened, Opening};
 use crate::observe::Observer;
 use crate::state::StateDir;
@@ -149,9 +150,7 @@ pub async fn serve(
     };
     turning.perform(effects);
     open(door).map_err(|error| ServeError::Io("the socket cannot be opened", error))?;
-    turning.show.loaded(true);
-    turning.show.recall_successes(turning.settings.state.clone());
-    turning.load(Arc::new(config), "first".to_owned());
+    turning.load_first(config);
     turning.decide();
     manager::ready(&turning.in_a_line());
     let ears = Ears { asks, written, signals };
@@ -214,6 +213,13 @@ fn site(state: &StateDir, recovered: &Recovered) -> Result<Site, ServeError> {
 }
 
 impl Loop {
+    /// Takes up the files that were read at the start.
+    fn load_first(&mut self, config: Config) {
+        self.show.loaded(true);
+        self.show.recall_successes(self.settings.state.clone());
+        self.load(Arc::new(config), "first".to_owned());
+    }
+
     /// Reads again what a dispatcher must know to go on.
     pub(super) fn awakening(&mut self, birth: Birth) -> Result<(Awakening, Recovered), StoreError> {
         let (state, now) = (StateDir::at(&self.settings.state), self.clock.moment());

@@ -1,3 +1,5 @@
+//! `steadfast jobs next`: the due times to come, of what the daemon has loaded or of files.
+
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
