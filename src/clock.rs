@@ -8,6 +8,8 @@
 //! Schedules look at the wall clock itself.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -50,7 +52,8 @@ impl Clock {
         }
         let clock = Self::unkept();
         let fresh = state.join("clock.new");
-        fs::write(&fresh, format!("{boot} {}\n", clock.offset))?;
+        let mut file = fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        file.write_all(format!("{boot} {}\n", clock.offset).as_bytes())?;
         fs::rename(&fresh, &kept)?;
         Ok(clock)
     }

@@ -12,6 +12,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use steadfast_retry::{Because, Cause, Decision, Dice, Ending, Event, Moment};
@@ -39,9 +40,9 @@ impl Owner {
     pub fn take(state: &StateDir, run: RunId) -> io::Result<Self> {
         let path = place(state, run);
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+            files::make_folder(folder)?;
         }
-        let lock = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+        let lock = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         if !files::lock(&lock)? {
             return Err(io::Error::other("another process owns this run"));
         }

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::daemon::Door;
+use crate::failpoint;
 use crate::state::StateDir;
 use crate::store::view::Time;
 use crate::sys::socket;
@@ -95,7 +96,9 @@ pub fn host(hosting: Hosting) -> io::Result<()> {
             () = door.gone() => {}
         }
         // The store is still locked while somebody holds the door, so this is our own socket.
+        failpoint!("api::socket::remove::before");
         let _ = std::fs::remove_file(state.socket());
+        failpoint!("api::socket::remove::after");
         drop((listener, router));
         let _ = close.send(true);
         let all_gone = async { while guests.join_next().await.is_some() {} };
@@ -116,14 +119,14 @@ fn open(state: &StateDir) -> io::Result<UnixListener> {
         return Err(refused(state.root(), "can be written by others", "take that away with `chmod go-w`"));
     }
     let path = state.socket();
+    failpoint!("api::socket::forget");
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
-    let listener = socket::listen(&path);
-    rustix::process::umask(before);
-    let listener = listener?;
+    failpoint!("api::socket::bind");
+    let listener = socket::listen(&path)?;
+    failpoint!("api::socket::open");
     listener.set_nonblocking(true)?;
     UnixListener::from_std(listener)
 }

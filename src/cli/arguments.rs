@@ -37,7 +37,8 @@ The state folder is $XDG_STATE_HOME/steadfast, which is ~/.local/state/steadfast
 where nothing else is said.
 
 Exit codes: 0 done, 1 failed for good, 2 usage, 3 configuration, 4 not found,
-5 conflict, 6 no daemon, 7 denied, 75 still being tried, 124 deadline.")]
+5 conflict, 6 no daemon, 7 denied, 70 the daemon's own trouble, 75 still being
+tried, 124 deadline.")]
 pub(super) struct Arguments {
     /// The folder of the journal, the logs and the socket [env: STEADFAST_STATE]
     #[arg(long, global = true, value_name = "DIR", env = "STEADFAST_STATE", hide_env = true)]

@@ -97,7 +97,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
             } else {
                 console.print(&page(&status, console.width))?;
             }
-            if status.degraded.is_some() {
+            if status.degraded.is_some() || status.damage.is_some() {
                 return Ok(Exit::FAILED);
             }
         }
@@ -129,7 +129,8 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
 
 fn page(status: &StatusView, width: usize) -> String {
     let (good, bad, doubtful) = (text::GOOD, text::BAD, text::DOUBTFUL);
-    let condition = match (&status.degraded, status.draining) {
+    let condition = match (status.degraded.as_ref().or(status.damage.as_ref()), status.draining) {
+        (Some(why), _) if status.degraded.is_none() => format!("{bad}damaged{bad:#}: {why}"),
         (Some(why), _) => format!("{bad}degraded{bad:#}: {why}"),
         (None, true) => format!("{doubtful}draining{doubtful:#}"),
         (None, false) => format!("{good}working{good:#}"),

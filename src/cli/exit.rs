@@ -19,6 +19,8 @@ impl Exit {
     pub(super) const CONFLICT: Self = Self(5);
     /// Whoever asks may not.
     pub(super) const DENIED: Self = Self(7);
+    /// The daemon had trouble of its own: its store, its state folder, its disk. No job is to blame.
+    pub(super) const DAEMON_TROUBLE: Self = Self(70);
     /// Whatever was waited for is still being tried.
     pub(super) const STILL_TRYING: Self = Self(75);
     /// A time limit of ours ended it.

@@ -34,7 +34,8 @@ use crate::trace::{
 Examples:
   steadfast serve jobs/                 runs whatever jobs/*.toml declare
   steadfast serve jobs/ --until-idle    ends when nothing is left to do: exit 0 if all
-                                        succeeded, 1 if not, 75 if runs are held")]
+                                        succeeded, 1 if not, 75 with held runs,
+                                        70 if the daemon itself had trouble")]
 pub(super) struct Arguments {
     /// Files and folders of jobs
     #[arg(value_name = "PATH", required = true)]
@@ -116,7 +117,7 @@ pub(super) fn serve(
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| {
         Failure::new(
-            Exit::of_io(&error),
+            of_trouble(Exit::of_io(&error)),
             format_args!("the state folder `{}` cannot be made: {error}", state.root().display()),
         )
         .help("choose another with --state DIR")
@@ -124,7 +125,7 @@ pub(super) fn serve(
     let clock = Clock::unkept();
     let console = ConsoleSettings { to: Box::new(std::io::stderr()), looks, filter };
     let trace = trace::init(TraceSettings { console: Some(console), files, now: Arc::new(move || clock.moment()) });
-    let trace = trace.map_err(|error| Failure::new(Exit::FAILED, error))?;
+    let trace = trace.map_err(|error| Failure::new(Exit::DAEMON_TROUBLE, error))?;
     let served = turn(settings, &state, &trace);
     trace.close(Duration::from_secs(2));
     served.map_err(|error| failure(&error))
@@ -142,11 +143,16 @@ fn turn(settings: Settings, state: &StateDir, trace: &TraceHandle) -> Result<Ser
         .block_on(daemon::serve(settings, observers, |door| api::host(Hosting { state, door, feed, metrics, trace })))
 }
 
+/// What is nobody's refusal is the daemon's own trouble: no job has failed.
+fn of_trouble(exit: Exit) -> Exit {
+    if exit == Exit::FAILED { Exit::DAEMON_TROUBLE } else { exit }
+}
+
 fn failure(error: &ServeError) -> Failure {
     let exit = match error {
         ServeError::Config(_) => Exit::CONFIGURATION,
-        ServeError::Store(error) => exit_of_store(error),
-        ServeError::Io(_, error) => Exit::of_io(error),
+        ServeError::Store(error) => of_trouble(exit_of_store(error)),
+        ServeError::Io(_, error) => of_trouble(Exit::of_io(error)),
     };
     Failure::new(exit, error)
 }

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::source::{self, of_store};
 use super::text::{self, Cell};
 use crate::clock::{self, Clock};
+use crate::failpoint;
 use crate::state::StateDir;
 use crate::store::{Birth, Info, Keep, Sqlite};
 
@@ -91,6 +92,7 @@ pub(super) fn perform(what: Arguments, console: &mut Console, state: &StateDir) 
             }
         }
         Command::Backup(what) => {
+            failpoint::arm_from_environment().map_err(Failure::usage)?;
             view()?.backup(&what.to).map_err(|error| of_store(&error))?;
             console.print(&format!("wrote {}", what.to.display()))?;
         }

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -16,7 +16,7 @@ use crate::job::Config;
 use crate::journal::{About, Happened, Opening};
 use crate::observe::Observer;
 use crate::state::StateDir;
-use crate::store::{self, Backlog, Recovered, Sqlite, Store, StoreError, Writer};
+use crate::store::{self, Backlog, Check, Recovered, Sqlite, Store, StoreError, Writer};
 use crate::sys::process::BootId;
 use crate::terminal;
 
@@ -106,6 +106,7 @@ pub async fn serve(
     let config = loading::read(&settings.paths, false).map_err(ServeError::Config)?;
     let (state, clock) = ground(&settings)?;
     let (store, recovered, awakening) = fold(&settings, &state, &clock)?;
+    let damage = if store.owes_check() { check_beside(&state) } else { Arc::default() };
     let signals = Signals::listen().map_err(|error| ServeError::Io("signals cannot be heard", error))?;
     let alarm = Alarm::new().map_err(|error| ServeError::Io("no timer can be had", error))?;
 
@@ -143,6 +144,7 @@ pub async fn serve(
         terminals: HashSet::new(),
         ended: None,
         distrust: None,
+        damage,
         wanted: Arc::default(),
         draining: false,
         stopping: None,
@@ -161,7 +163,9 @@ pub async fn serve(
 fn ground(settings: &Settings) -> Result<(StateDir, Clock), ServeError> {
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| ServeError::Io("the state folder cannot be made", error))?;
+    failpoint!("daemon::clock::before");
     let clock = Clock::open(state.root());
+    failpoint!("daemon::clock::after");
     Ok((state, clock.map_err(|error| ServeError::Io("the clock's offset cannot be kept", error))?))
 }
 
@@ -232,6 +236,30 @@ impl Loop {
         self.site.marks = recovered.marks.iter().copied().collect();
         Ok((Awakening { terms, birth, ..self.awakening.clone() }, recovered))
     }
+}
+
+/// Looks through a large store after an unclean stop, on a thread of its own while work goes on. What it finds is said aloud.
+fn check_beside(state: &StateDir) -> Arc<OnceLock<String>> {
+    let damage = Arc::new(OnceLock::new());
+    let (found, folder) = (Arc::clone(&damage), state.root().to_owned());
+    let check = move || match Check::quickly(&folder) {
+        Ok(()) => {
+            tracing::info!(target: "steadfast::daemon", "the store was checked after the unclean stop, and is sound")
+        }
+        Err(error @ StoreError::Corrupt(_)) => {
+            let help =
+                "help: stop the daemon and go back to a backup, or keep what `steadfast store verify` can still read";
+            tracing::error!(target: "steadfast::daemon", "{error}\n{help}");
+            let _ = found.set(error.to_string());
+        }
+        Err(error) => {
+            tracing::warn!(target: "steadfast::daemon", "the store could not be checked after the unclean stop: {error}")
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("store-check".to_owned()).spawn(check) {
+        tracing::warn!(target: "steadfast::daemon", %error, "the store is not checked after the unclean stop");
+    }
+    damage
 }
 
 /// Reminds the observers of what the store brought back.

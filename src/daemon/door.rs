@@ -72,6 +72,8 @@ pub struct Status {
     pub census: Census,
     /// Why it begins nothing new, if it does not: the store failed.
     pub degraded: Option<String>,
+    /// What is wrong with its store, if a check found something.
+    pub damage: Option<String>,
     /// Whether it drains.
     pub draining: bool,
     /// The configuration that new runs begin with.

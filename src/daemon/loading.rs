@@ -9,7 +9,9 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use crate::dispatch::{Input, Loaded};
+use crate::failpoint;
 use crate::job::{Config, Reader, Rendering};
+use crate::store::StoreError;
 
 use super::manager;
 use super::turn::Loop;
@@ -38,7 +40,15 @@ impl Files {
             // Nobody hears any more when the daemon goes.
             let _ = touch.send(());
         };
-        let mut watcher = if watch { notify::recommended_watcher(tell).ok() } else { None };
+        let mut watcher = if watch {
+            let made = notify::recommended_watcher(tell);
+            made.inspect_err(|error| {
+                tracing::warn!(target: "steadfast::daemon", %error, "no changes of files are noticed; reload by hand");
+            })
+            .ok()
+        } else {
+            None
+        };
         for path in paths {
             let (folder, mode) = if path.is_dir() {
                 (path.as_path(), RecursiveMode::Recursive)
@@ -130,18 +140,23 @@ impl Loop {
         for job in config.jobs.values() {
             self.show.define(job.digest, &job.definition.policy);
         }
-        let pending = if self.settings.until_idle { self.pending(&config) } else { Vec::new() };
+        let pending = if self.settings.until_idle { self.pending(&config) } else { Ok(Vec::new()) };
+        let pending = match pending {
+            Ok(pending) => pending,
+            // Not to know what is missing is not to miss nothing: the next dispatcher is given the configuration.
+            Err(error) => return self.degrade(format!("the runs of jobs cannot be read: {error}")),
+        };
         self.hear(Input::Loaded(Box::new(Loaded { config, difference, pending })));
     }
 
     /// Finds the jobs and matrix points without a run of their present definition, for `--until-idle`.
-    fn pending(&self, config: &Config) -> Vec<(String, Option<u32>)> {
+    fn pending(&self, config: &Config) -> Result<Vec<(String, Option<u32>)>, StoreError> {
+        failpoint!("daemon::pending", io).map_err(|error| StoreError::Io(error.to_string()))?;
         let by_itself = config.jobs.values().filter(|job| job.schedule.is_none() && job.after.is_none());
         let mut pending = Vec::new();
         for job in by_itself {
             let (name, digest) = (job.name.clone(), job.digest);
-            let begun = self.lookup.ask(move |store| crate::store::Store::begun_points(store, &name, digest));
-            let Ok(begun) = begun else { continue };
+            let begun = self.lookup.ask(move |store| crate::store::Store::begun_points(store, &name, digest))?;
             let points: Vec<Option<u32>> = match job.definition.matrix.len() {
                 0 => vec![None],
                 size => (0..size).map(Some).collect(),
@@ -153,7 +168,7 @@ impl Loop {
                 pending.extend(missing.into_iter().map(|point| (job.name.clone(), point)));
             }
         }
-        pending
+        Ok(pending)
     }
 }
 

@@ -99,6 +99,7 @@ impl Loop {
                 if let Some(hands) = &self.hands {
                     hands.stop(&Start { run, piece, token }, Rung::Ask);
                 }
+                failpoint!("daemon::cut::after");
             }
             Effect::Adopt(expected) => self.adopt(expected),
             Effect::Wake(at) => self.alarm.set(&self.clock, at),
@@ -175,6 +176,7 @@ impl Loop {
                 let classes = self.dispatcher.classes_of(exit.start.run, exit.start.piece);
                 let ended = gather(&exit, mark, &name, &watch, classes);
                 self.hear(Input::Ended(Box::new(ended)));
+                failpoint!("daemon::ended::after");
             }
             Report::NeverStarted { start, .. } => {
                 self.watched.remove(&start.token);

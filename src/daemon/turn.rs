@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
 
@@ -61,6 +61,8 @@ pub(super) struct Loop {
     pub(super) ended: Option<Exit>,
     /// The disk could not make a write durable: nothing that this process writes from now on can be relied on.
     pub(super) distrust: Option<StoreError>,
+    /// What the check of a large store found that was not closed cleanly.
+    pub(super) damage: Arc<OnceLock<String>>,
     /// The configuration that was read last, whether or not a dispatcher could take it up.
     pub(super) wanted: Arc<Config>,
     /// Whether nothing may begin: somebody asked for that, and every dispatcher must know it.
@@ -131,6 +133,7 @@ impl Loop {
         if let Some(hands) = self.hands.take() {
             hands.leave().await;
         }
+        failpoint!("daemon::leave::after");
     }
 
     /// Puts an input behind those that wait.
@@ -312,6 +315,7 @@ impl Loop {
         Status {
             census: self.dispatcher.census(),
             degraded: self.degraded.as_ref().map(|degraded| degraded.why.clone()),
+            damage: self.damage.get().cloned(),
             draining: self.draining,
             config: Arc::clone(&self.wanted),
             refused: self.files.refused(),

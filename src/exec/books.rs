@@ -184,7 +184,14 @@ impl Shared {
     /// Removes the claims of voided starts once nobody lives who could come second.
     pub(super) fn forget_voids(&self, state: &mut State) {
         if state.elders.is_empty() {
-            state.voids.drain(..).for_each(|start| claim::remove(&self.claims, &start));
+            state.voids.drain(..).for_each(|start| self.forget_claim(&start));
+        }
+    }
+
+    /// Removes a claim that nobody needs any more.
+    pub(super) fn forget_claim(&self, start: &Start) {
+        if let Err(error) = claim::remove(&self.claims, start) {
+            tracing::warn!(target: "steadfast::daemon", %start, %error, "a claim that nobody needs cannot be removed");
         }
     }
 
@@ -210,7 +217,7 @@ impl Shared {
         let starts = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Start>().ok());
         for start in starts.filter(|start| !state.starts.contains_key(&start.token)) {
             if claim::holder(&self.claim(&start)).is_ok_and(|holder| holder == Holder::Shim(shim)) {
-                claim::remove(&self.claims, &start);
+                self.forget_claim(&start);
             }
         }
     }

@@ -204,7 +204,7 @@ impl Hands {
             held.order(&Order::Acknowledge { upto: mark.offset });
         } else if let Some(dead) = state.dead.get_mut(&mark.shim) {
             dead.acknowledged = dead.acknowledged.max(mark.offset);
-            claim::remove(&self.0.claims, start);
+            self.0.forget_claim(start);
         }
         for dead in state.dead.values_mut() {
             dead.open.remove(start);
@@ -282,5 +282,6 @@ impl Hands {
             held.close();
         }
         state.starts.insert(known.start.token, Known { shim, who: leader.or(known.who), ..known.clone() });
+        failpoint!("hands::adopt::after");
     }
 }

@@ -98,7 +98,7 @@ fn fate(hands: &Hands, state: &mut State, known: &Known) -> Fate {
     match claim::void(&hands.0.claims, &known.start) {
         Ok(Holder::Void) => {
             // The only shim that had the order is dead, so the word has done its work.
-            claim::remove(&hands.0.claims, &known.start);
+            hands.0.forget_claim(&known.start);
             state.starts.remove(&known.start.token);
             Fate::NeverStarted
         }

@@ -77,7 +77,12 @@ pub(super) fn complaints(home: &Path) -> String {
 /// Removes what a dead shim has left.
 pub(super) fn bury(home: &Path) {
     failpoint!("hands::remove::before");
-    let _ = std::fs::remove_dir_all(home);
+    match std::fs::remove_dir_all(home) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(target: "steadfast::daemon", folder = %home.display(), %error, "what a dead shim left cannot be removed");
+        }
+        Ok(()) | Err(_) => {}
+    }
     failpoint!("hands::remove::after");
 }
 

@@ -176,7 +176,14 @@ fn known_fate(
 /// when neither the store nor a shim knows them.
 fn forget_claims(hands: &Hands, state: &mut State, found: &[Found], wanted: &HashSet<Start>) {
     let lives: HashMap<ShimId, bool> = found.iter().map(|found| (found.shim, found.is_alive)).collect();
-    let Ok(entries) = std::fs::read_dir(&hands.0.claims) else { return };
+    let entries = match std::fs::read_dir(&hands.0.claims) {
+        Ok(entries) => entries,
+        Err(error) => {
+            // They cost a name each, and the next daemon looks again.
+            tracing::warn!(target: "steadfast::daemon", %error, "claims that nobody needs cannot be looked for");
+            return;
+        }
+    };
     for entry in entries.flatten() {
         let Some(start) = entry.file_name().to_str().and_then(|name| name.parse::<Start>().ok()) else { continue };
         if wanted.contains(&start) || state.starts.contains_key(&start.token) {
@@ -186,9 +193,12 @@ fn forget_claims(hands: &Hands, state: &mut State, found: &[Found], wanted: &Has
             Ok(Holder::Void | Holder::Unnamed) => state.voids.push(start),
             // Its end is committed: the store does not expect it. A shim that lives removes its claims itself.
             Ok(Holder::Shim(shim)) if !lives.get(&shim).copied().unwrap_or(false) => {
-                claim::remove(&hands.0.claims, &start);
+                hands.0.forget_claim(&start);
             }
-            Ok(Holder::Shim(_)) | Err(_) => {}
+            Ok(Holder::Shim(_)) => {}
+            Err(error) => {
+                tracing::warn!(target: "steadfast::daemon", %start, %error, "a claim cannot be read and is left where it is");
+            }
         }
     }
     hands.0.forget_voids(state);

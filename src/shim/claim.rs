@@ -96,7 +96,7 @@ impl Drafts {
     }
 
     /// Takes the claim of a start that is over out of the way, and keeps the file if nobody holds on to it.
-    pub(crate) fn take_back(&mut self, claims: &Path, start: &Start) {
+    pub(crate) fn take_back(&mut self, claims: &Path, start: &Start) -> io::Result<()> {
         let claim = path(claims, start);
         let spare = self.next_path();
         if self.spare.len() >= Self::MOST || std::fs::rename(&claim, &spare).is_err() {
@@ -104,8 +104,9 @@ impl Drafts {
         }
         match self.examine(&spare) {
             Some(file) => self.spare.push((spare, file)),
-            None => drop(std::fs::remove_file(&spare)),
+            None => std::fs::remove_file(&spare)?,
         }
+        Ok(())
     }
 
     /// Opens and locks a file; `None` if it is another's, or somebody who inherited its lock lives.
@@ -180,8 +181,15 @@ pub(crate) fn holder(path: &Path) -> io::Result<Holder> {
 }
 
 /// Removes a claim that nobody needs any more.
-pub(crate) fn remove(claims: &Path, start: &Start) {
-    let _ = std::fs::remove_file(path(claims, start));
+///
+/// # Errors
+///
+/// The file system refuses. The next daemon tries again.
+pub(crate) fn remove(claims: &Path, start: &Start) -> io::Result<()> {
+    match std::fs::remove_file(path(claims, start)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::failpoint;
 use crate::launch::{Leftovers, Rung};
 use crate::sys::process::{self, Usage, Wait};
 use crate::sys::time::{Boottime, Wall};
-use crate::sys::{pidfd, proc};
+use crate::sys::{files, pidfd, proc};
 
 /// How long pipes are read that somebody else holds open.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -187,7 +187,7 @@ impl Shim {
         }
         if let Some(file) = &attempt.watch.stop.file {
             if let Some(folder) = file.parent() {
-                let _ = std::fs::create_dir_all(folder);
+                let _ = files::make_folder(folder);
             }
             let _ = std::fs::write(file, "stop\n");
         }
@@ -198,6 +198,7 @@ impl Shim {
             return;
         };
         for signal in [Signal::TERM, Signal::CONT] {
+            failpoint!("shim::signal::leader");
             match &attempt.leader {
                 Leader::Child(who) => drop(process::signal_child(who.pid, signal)),
                 Leader::Foreign(_, handle) => drop(process::send(handle, signal)),
@@ -210,6 +211,7 @@ impl Shim {
         self.sort_orphans();
         for stat in self.kin(key) {
             let who = identity(&stat);
+            failpoint!("shim::signal::all");
             who.signal(Signal::TERM);
             who.signal(Signal::CONT);
         }
@@ -217,6 +219,7 @@ impl Shim {
 
     /// Kills everyone, again until nobody new appears, and sets the clock to look whether it helped.
     fn kill(&mut self, key: u32, now: Boottime) {
+        failpoint!("shim::kill::before");
         if let Some(group) = self.attempts.get(&key).and_then(|attempt| attempt.cgroup.as_ref()) {
             group.kill();
         }
@@ -229,8 +232,10 @@ impl Shim {
             }
             for who in fresh {
                 who.signal(Signal::KILL);
+                failpoint!("shim::kill::between");
             }
         }
+        failpoint!("shim::kill::after");
         self.tell_clinging(key, now);
         if let Some(attempt) = self.attempts.get_mut(&key) {
             attempt.look_again(now);

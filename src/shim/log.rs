@@ -80,7 +80,7 @@ impl LogWriter {
     pub(crate) fn hand_out(&mut self) -> io::Result<File> {
         let path = bytes_path(&self.output.base);
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
+            files::make_folder(parent)?;
         }
         let index = Index::open(&self.output, false);
         let theirs = File::options().append(true).create(true).mode(0o600).open(&path)?;
@@ -144,7 +144,7 @@ impl LogWriter {
         if index.is_none()
             && let Some(parent) = path.parent()
         {
-            std::fs::create_dir_all(parent)?;
+            files::make_folder(parent)?;
             index = Index::open(&self.output, true);
         }
         let bytes = File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use super::link::{Heard, Link};
 use super::wire::{Hello, Order, PROTOCOL};
-use super::{Kind, Shim};
+use super::{Kind, Shim, complain};
 use crate::exec::Act;
 use crate::failpoint;
 use crate::sys::poll::Interest;
@@ -80,7 +80,9 @@ impl Shim {
         while let Some((end, start)) = self.unacknowledged.front()
             && *end <= upto
         {
-            self.drafts.take_back(&self.claims, start);
+            if let Err(error) = self.drafts.take_back(&self.claims, start) {
+                complain(&format!("the claim of {start} cannot be removed: {error}"));
+            }
             self.unacknowledged.pop_front();
         }
         failpoint!("shim::acknowledge::after");

@@ -74,6 +74,7 @@ impl Shim {
         let prepared = program::prepare(launch, &more)?;
         let (cgroup, mut unenforced) = group(launch);
         let (capture, given) = capture::open(&launch.output).map_err(|error| own_trouble("the log", &error))?;
+        self.wait_for(key, &capture, mailbox.as_ref()).map_err(|error| own_trouble("the poller", &error))?;
         failpoint!("shim::spawn::before");
         let (began, up) = (Wall::now(), Boottime::now());
         let pid = self.spawn(launch, &prepared, &given, lock, cgroup.as_ref(), &mut unenforced);
@@ -156,17 +157,21 @@ impl Shim {
         })
     }
 
-    /// Enters a program into the books and waits for its descriptors.
-    fn hold(&mut self, key: u32, attempt: Attempt) {
-        for (which, end) in attempt.capture.ends() {
+    /// Waits for the descriptors of a program that is about to begin. One whose output nobody reads would stand still for ever.
+    fn wait_for(&self, key: u32, capture: &Capture, mailbox: Option<&Mailbox>) -> io::Result<()> {
+        for (which, end) in capture.ends() {
             let kind = if which == 0 { Kind::Out } else { Kind::Err };
-            let _ = self.poller.add(end, kind.token(key), Interest::Read);
+            self.poller.add(end, kind.token(key), Interest::Read)?;
         }
-        if let Some(mailbox) = &attempt.mailbox {
-            let _ = self.poller.add(mailbox, Kind::Mailbox.token(key), Interest::Read);
-        }
-        if let Leader::Foreign(_, handle) = &attempt.leader {
-            let _ = self.poller.add(handle, Kind::Foreign.token(key), Interest::Read);
+        mailbox.map_or(Ok(()), |mailbox| self.poller.add(mailbox, Kind::Mailbox.token(key), Interest::Read))
+    }
+
+    /// Enters a program into the books.
+    fn hold(&mut self, key: u32, attempt: Attempt) {
+        if let Leader::Foreign(_, handle) = &attempt.leader
+            && let Err(error) = self.poller.add(handle, Kind::Foreign.token(key), Interest::Read)
+        {
+            complain(&format!("the end of {} will not be noticed: {error}", attempt.start));
         }
         self.tokens.insert(attempt.start.token, key);
         self.attempts.insert(key, attempt);

@@ -84,6 +84,7 @@ impl Sqlite {
         let doubt = lock::check_disk(folder)?;
         let lock = lock::Lock::take(folder)?;
         let path = folder.join(FILE);
+        keep::make_private(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags)?;
         // Before anything is changed: a file of a newer program, or of another, is left as it is.
@@ -261,7 +262,9 @@ impl Store for Sqlite {
 
     fn rest(&mut self) -> Result<(), StoreError> {
         self.trust()?;
+        failpoint!("store::rest::before");
         let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
+        failpoint!("store::rest::after");
         let result = checkpoint.map_err(StoreError::from);
         self.note_unsynced(result)?;
         self.connection.execute_batch("PRAGMA shrink_memory")?;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
@@ -15,6 +15,15 @@ use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 /// `AlreadyExists` where somebody was first.
 pub fn create_new(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Makes a folder, and those above it, for the owner only. One that is there stays as it is.
+///
+/// # Errors
+///
+/// The file system refuses.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Takes the lock of an open file, without waiting. Returns whether it was free.

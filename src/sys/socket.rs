@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd as _};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::Mode;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with};
 
 /// The longest path that fits into a socket address, without the closing zero.
 pub const PATH_BYTES: usize = 107;
@@ -15,7 +18,9 @@ pub const PATH_BYTES: usize = 107;
 ///
 /// The folder is gone, or the path is taken.
 pub fn listen(path: &Path) -> io::Result<UnixListener> {
-    reach(path, |short| UnixListener::bind(short))
+    let socket = reach(path, |short| named(short, SocketType::STREAM))?;
+    rustix::net::listen(&socket, 128)?;
+    Ok(socket.into())
 }
 
 /// Connects to a path of any length.
@@ -33,9 +38,17 @@ pub fn connect(path: &Path) -> io::Result<UnixStream> {
 ///
 /// The folder is gone, or the path is taken.
 pub fn receive_at(path: &Path) -> io::Result<UnixDatagram> {
-    let socket = reach(path, |short| UnixDatagram::bind(short))?;
+    let socket = UnixDatagram::from(reach(path, |short| named(short, SocketType::DGRAM))?);
     rustix::net::sockopt::set_socket_passcred(&socket, true)?;
     socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Makes a socket that has a name, for its owner only from the first moment on: the name takes the mode of the socket.
+fn named(path: &Path, kind: SocketType) -> io::Result<OwnedFd> {
+    let socket = socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket)
 }
 

@@ -18,6 +18,7 @@ mod disk;
 mod failpoints;
 mod many;
 mod place;
+mod private;
 mod quarantine;
 mod stop;
 mod timeout;

@@ -12,6 +12,7 @@ mod code;
 mod files;
 mod floors;
 mod tree;
+mod windows;
 mod words;
 
 use tree::Tree;
@@ -27,7 +28,7 @@ struct Check {
 
 /// Returns every check.
 fn checks() -> impl Iterator<Item = &'static Check> {
-    [floors::CHECKS, files::CHECKS, words::CHECKS].into_iter().flatten()
+    [floors::CHECKS, files::CHECKS, windows::CHECKS, words::CHECKS].into_iter().flatten()
 }
 
 #[test]

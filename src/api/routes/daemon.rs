@@ -14,7 +14,7 @@ use crate::trace::{Filter, TraceHandle, Writer};
 
 pub(super) async fn status(asked: Asked<Nothing, Nothing, Nothing>) -> Result<Json<StatusView>, Problem> {
     let desk = asked.desk;
-    let Status { census, degraded, draining, config, refused } =
+    let Status { census, degraded, damage, draining, config, refused } =
         desk.door.status().await.ok_or_else(Problem::stopping)?;
     let counts = desk.ask(|view| view.counts()).await?;
     Ok(Json(StatusView {
@@ -27,6 +27,7 @@ pub(super) async fn status(asked: Asked<Nothing, Nothing, Nothing>) -> Result<Js
         counts,
         due_at: census.next.map(Time::of),
         degraded,
+        damage,
         draining,
         config: ConfigView {
             jobs: config.jobs.len() as u64,

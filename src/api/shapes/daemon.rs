@@ -25,6 +25,9 @@ pub struct StatusView {
     /// Why nothing new begins, while the journal cannot be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<String>,
+    /// What is damaged in the store, if the check after an unclean stop found something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
     /// Whether no new attempt begins because somebody wants it so.
     pub draining: bool,
     /// What it was told to run.

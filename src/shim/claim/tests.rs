@@ -71,14 +71,14 @@ fn the_lock_is_held_until_the_last_copy_is_closed() {
 fn a_claim_that_has_done_its_work_is_the_next_one() {
     let mut house = House::new();
     drop(house.ours(1));
-    house.drafts.take_back(&house.claims, &start(1));
+    house.drafts.take_back(&house.claims, &start(1)).unwrap();
     assert_eq!((house.drafts(), path(&house.claims, &start(1)).exists()), (1, false));
     let next = house.ours(2);
     assert_eq!((house.drafts(), house.is_locked(2)), (0, true));
     assert_eq!(holder(&path(&house.claims, &start(2))).unwrap(), Holder::Shim(SHIM));
     drop(next);
     assert!(!house.is_locked(2));
-    house.drafts.take_back(&house.claims, &start(2));
+    house.drafts.take_back(&house.claims, &start(2)).unwrap();
     // Even a file that was used before does not push a word aside.
     assert_eq!(void(&house.claims, &start(3)).unwrap(), Holder::Void);
     assert!(matches!(house.take(3), Claim::Theirs(Holder::Void)));
@@ -90,11 +90,11 @@ fn a_claim_that_has_done_its_work_is_the_next_one() {
 fn a_claim_that_somebody_holds_on_to_or_that_is_anothers_is_not_used_again() {
     let mut house = House::new();
     let held = house.ours(1);
-    house.drafts.take_back(&house.claims, &start(1));
+    house.drafts.take_back(&house.claims, &start(1)).unwrap();
     assert_eq!(house.drafts(), 0);
     drop(held);
     std::fs::write(path(&house.claims, &start(2)), "shim 0000000000000001\n").unwrap();
-    house.drafts.take_back(&house.claims, &start(2));
-    house.drafts.take_back(&house.claims, &start(3));
+    house.drafts.take_back(&house.claims, &start(2)).unwrap();
+    house.drafts.take_back(&house.claims, &start(3)).unwrap();
     assert_eq!((house.drafts(), read_dir(&house.claims).unwrap().count()), (0, 0));
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use rustix::fs::{Access, access};
 use steadfast_retry::Moment;
 
+use crate::failpoint;
 use crate::store::{Store, StoreError};
 
 use super::value::{Whole, nanos};
@@ -91,6 +92,13 @@ pub(in crate::store) fn read_only(path: &Path) -> Result<Connection, StoreError>
     connection.pragma_update(None, "trusted_schema", false)?;
     super::keep_statements(&connection)?;
     Ok(connection)
+}
+
+/// Makes a file for its owner alone if there is none. The engine takes an empty file for a new one, and gives the files that it
+/// puts beside it the same mode.
+pub(super) fn make_private(path: &Path) -> Result<(), StoreError> {
+    let made = std::fs::File::options().append(true).create(true).mode(0o600).open(path);
+    made.map(drop).map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))
 }
 
 pub(super) fn quick_check(connection: &Connection) -> Result<(), StoreError> {
@@ -248,8 +256,11 @@ pub(in crate::store) fn back_up(rows: &Connection, to: &Path) -> Result<(), Stor
         let _ = std::fs::remove_file(&partial);
         return Err(error);
     }
+    failpoint!("store::backup::sync", io).map_err(io)?;
     std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(io)?;
+    failpoint!("store::backup::rename::before");
     std::fs::rename(&partial, to).map_err(io)?;
+    failpoint!("store::backup::rename::after");
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
 }

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use steadfast::api::Client;
+use steadfast::state::StateDir;
+
 use super::check::{Allowed, check, reader};
 use super::place::{Daemon, LONG, Place, eventually};
 
@@ -175,13 +178,58 @@ fn a_store_that_cannot_be_written_for_a_while_is_gone_on_with() {
     }
 }
 
+/// A store that is too large to be checked before work begins is checked beside it.
+#[test]
+fn damage_in_a_large_store_is_said_aloud_after_a_crash() {
+    let mut place = Place::new();
+    place.declare_policy().declare_workers("long", 1, 1_000, "tidy", "");
+    let daemon = place.start(&[]);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(daemon.kill());
+    let file = place.state().join("store.db");
+    let rows = rusqlite::Connection::open(&file).unwrap();
+    rows.execute_batch("CREATE TABLE filler (x); INSERT INTO filler WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT zeroblob(3000) FROM n; PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
+    drop(rows);
+    let length = std::fs::metadata(&file).unwrap().len();
+    assert!(length > 8 << 20, "{length}");
+    let daemon = place.start(&[]);
+    eventually("it was looked through", || place.said().contains("and is sound"));
+    assert!(daemon.kill());
+    std::os::unix::fs::FileExt::write_all_at(
+        &std::fs::File::options().write(true).open(&file).unwrap(),
+        &[0xFF; 4096],
+        (length / 2) & !4095,
+    )
+    .unwrap();
+    let daemon = place.start(&[]);
+    let mut client = Client::connect(&StateDir::at(place.state()));
+    eventually("the damage is known", || {
+        client = Client::connect(&StateDir::at(place.state()));
+        client.as_mut().ok().and_then(|client| client.status().ok()).is_some_and(|status| status.damage.is_some())
+    });
+    assert!(place.said().contains("the store is damaged"), "{}", place.said());
+    assert!(daemon.kill());
+}
+
+/// Found by reading: a store that could not say which jobs have runs made `--until-idle` pass them over and end well.
+#[test]
+fn a_job_is_not_passed_over_because_the_store_could_not_be_asked() {
+    let mut place = Place::new();
+    place.declare_policy().declare_workers("quick", 3, 5, "tidy", "");
+    let ended = place.start_armed(&["--until-idle"], "daemon::pending=error@1").ends();
+    assert!(matches!(ended.code(), Some(0 | 1)), "{}", place.said());
+    assert!(place.said().contains("the runs of jobs cannot be read"), "{}", place.said());
+    let (wrong, figures) = check(&place, Allowed::default());
+    assert!(wrong.is_empty() && figures.runs == 3, "{}\n{figures:?}", wrong.join("\n"));
+}
+
 #[test]
 fn a_disk_that_cannot_make_a_write_durable_ends_the_daemon_and_the_next_goes_on() {
     let mut place = Place::new();
     place.declare_policy();
     place.declare_workers("quick", 20, 50, "tidy", "");
     let ended = place.start_armed(&["--until-idle"], "store::sync=error@9").ends();
-    assert_eq!(ended.code(), Some(1), "{}", place.said());
+    assert_eq!(ended.code(), Some(70), "no job is to blame: {}", place.said());
     assert!(place.said().contains("could not make a write durable"), "{}", place.said());
     assert!(matches!(place.calm(), Some(0 | 1)), "{}", place.said());
     let (wrong, figures) = check(&place, Allowed::default());
@@ -197,5 +245,6 @@ fn a_state_folder_that_cannot_be_written_is_refused_with_its_name() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
     let out = command.arg("serve").arg(place.path().join("jobs")).arg("--state").arg(state).output().unwrap();
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(!out.status.success() && said.contains("/proc/sys/steadfast"), "{said}");
+    assert_eq!(out.status.code(), Some(70), "{said}");
+    assert!(said.contains("/proc/sys/steadfast"), "{said}");
 }

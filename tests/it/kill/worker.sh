@@ -33,6 +33,13 @@ if [ "$habit" = litter ]; then
     echo "$1:${22}" > "$side/left.$run"
 fi
 
+if [ "$habit" = stubborn ]; then
+    (trap "" TERM; exec sleep 60) &
+    read -r child < /proc/$!/stat
+    set -- $child
+    echo "$1:${22}" > "$side/left.$run"
+fi
+
 if [ "$habit" = chatter ]; then
     head -c 3000000 /dev/zero
 fi
