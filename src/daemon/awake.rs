@@ -244,7 +244,7 @@ fn check_beside(state: &StateDir) -> Arc<OnceLock<String>> {
     let (found, folder) = (Arc::clone(&damage), state.root().to_owned());
     let check = move || match Check::quickly(&folder) {
         Ok(()) => {
-            tracing::info!(target: "steadfast::daemon", "the store was checked after the unclean stop, and is sound")
+            tracing::info!(target: "steadfast::daemon", "the store was checked after the unclean stop, and is sound");
         }
         Err(error @ StoreError::Corrupt(_)) => {
             let help =
@@ -253,7 +253,7 @@ fn check_beside(state: &StateDir) -> Arc<OnceLock<String>> {
             let _ = found.set(error.to_string());
         }
         Err(error) => {
-            tracing::warn!(target: "steadfast::daemon", "the store could not be checked after the unclean stop: {error}")
+            tracing::warn!(target: "steadfast::daemon", "the store could not be checked after the unclean stop: {error}");
         }
     };
     if let Err(error) = std::thread::Builder::new().name("store-check".to_owned()).spawn(check) {
