@@ -41,6 +41,7 @@ mod run;
 mod schema;
 mod serve;
 mod show;
+mod shown;
 mod source;
 mod start;
 mod state;

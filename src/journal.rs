@@ -14,6 +14,8 @@ mod opening;
 pub(crate) mod seconds;
 mod usage;
 
+pub use usage::Usage;
+
 use serde::{Deserialize, Serialize};
 use steadfast_retry::{Decision, Ending, Event, Moment};
 
@@ -21,7 +23,6 @@ use crate::evidence::{Evidence, Verdict};
 use crate::ids::{Piece, RunId, ShimId, SpanId, Token};
 
 pub use opening::{Opening, Sweep, Trigger};
-pub use usage::Usage;
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

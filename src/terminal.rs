@@ -6,7 +6,7 @@
 //! in it. [`Owner`] is the lock that this process holds for as long as it lives; the kernel gives it back however it ends. A daemon that
 //! wakes asks [`settle`] first: runs whose owner lives are taken out of what it goes on with, and runs whose owner is gone are closed as
 //! lost. So no daemon ever starts an attempt of such a run. A daemon that lives holds the store, so it is the pen then: the process hands
-//! it the entries, and [`write`] sees to it that each is written once, whoever was asked how often.
+//! it the entries, and [`write()`] sees to it that each is written once, whoever was asked how often.
 //!
 //! Deliberately not here: how such a run is driven (that is a face's), and any second journal.
 

@@ -1,5 +1,6 @@
 //! Where a command speaks: results to stdout, talk to stderr, colours where they are wanted.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 
 use anstream::{AutoStream, ColorChoice};
@@ -7,6 +8,7 @@ use clap::ValueEnum;
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::shown::Shown;
 use super::surroundings::Surroundings;
 use super::text;
 
@@ -33,6 +35,8 @@ pub(super) struct Console {
     pub(super) width: usize,
     /// Whether stdout is a terminal.
     pub(super) is_terminal: bool,
+    /// Whether stderr is one.
+    has_terminal_for_talk: bool,
     /// Whether stdout shows colours.
     pub(super) is_colourful: bool,
     /// Whether stderr does.
@@ -53,6 +57,7 @@ impl Console {
             err: AutoStream::new(io::stderr(), err),
             width: width(surroundings),
             is_terminal: io::stdout().is_terminal(),
+            has_terminal_for_talk: io::stderr().is_terminal(),
             is_colourful: out != ColorChoice::Never,
             has_colourful_talk: err != ColorChoice::Never,
         }
@@ -71,13 +76,15 @@ impl Console {
 
     /// Writes a text that ends with a newline, or gets one, to stdout.
     pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
+        let text = harmless(text, self.is_terminal);
         self.out.write_all(text.as_bytes())?;
         if text.ends_with('\n') { Ok(()) } else { self.out.write_all(b"\n") }
     }
 
     /// Says a line on stderr. Nobody may be listening, and that changes nothing.
     pub(super) fn say(&mut self, line: impl std::fmt::Display) {
-        let _ = writeln!(self.err, "{line}");
+        let line = line.to_string();
+        let _ = writeln!(self.err, "{}", harmless(&line, self.has_terminal_for_talk));
     }
 
     /// Writes a value as JSON, one document, to stdout.
@@ -109,6 +116,17 @@ impl Console {
         }
         failure.exit
     }
+}
+
+/// Makes a text fit for a terminal: jobs write what evidence and reasons quote, and must not reach further than their logs.
+fn harmless(text: &str, is_for_terminal: bool) -> Cow<'_, str> {
+    if !is_for_terminal || !text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t')) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = Shown::new(true);
+    let mut safe = shown.piece(text.as_bytes());
+    safe.push_str(&shown.end());
+    Cow::Owned(safe)
 }
 
 /// The columns of the terminal on stdout; what `COLUMNS` says goes first.

@@ -4,7 +4,6 @@
 //! whoever writes a log must not be able to move the cursor, set a title or type for the person who reads it.
 
 mod printer;
-mod shown;
 
 use clap::{Args, ValueEnum};
 

@@ -12,7 +12,8 @@
 //! A signal ends the run: it is passed on, then the stop ladder goes down, and a second interrupt kills. This process
 //! adopts the orphans of what it starts, so nothing is left behind unseen.
 //!
-//! Deliberately not here: a daemon. Without one the run is owned by this process; when that dies, the run is interrupted.
+//! The run is owned by this process; when that dies, the run is interrupted. A daemon that lives is no more than the pen of the
+//! [`journal`]; deliberately not here is any part of it in what is decided.
 
 mod child;
 mod drive;

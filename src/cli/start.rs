@@ -1,3 +1,5 @@
+//! `steadfast start`: asks the daemon for runs. A misspelt name is looked for only after the daemon has refused it.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -12,6 +12,7 @@ use crate::clock::{self, Clock};
 use crate::dispatch::{self, Awakening, Birth, Dispatcher, Surroundings};
 use crate::exec::{Site, own_program};
 use crate::failpoint;
+use crate::job::Config;
 use crate::journal::{About, Happened, Opening};
 use crate::observe::Observer;
 use crate::state::StateDir;
@@ -151,11 +152,7 @@ pub async fn serve(
     };
     turning.perform(effects);
     open(door).map_err(|error| ServeError::Io("the socket cannot be opened", error))?;
-    turning.show.loaded(true);
-    turning.show.recall_successes(turning.settings.state.clone());
-    turning.load(Arc::new(config), "first".to_owned());
-    turning.decide();
-    manager::ready(&turning.in_a_line());
+    turning.begin(config);
     let ears = Ears { asks, written, signals };
     Ok(to_the_end(turning, ears, held).await?)
 }
@@ -219,6 +216,15 @@ fn site(state: &StateDir, recovered: &Recovered) -> Result<Site, ServeError> {
 }
 
 impl Loop {
+    /// Takes the first configuration, and says that the daemon is there.
+    fn begin(&mut self, config: Config) {
+        self.show.loaded(true);
+        self.show.recall_successes(self.settings.state.clone());
+        self.load(Arc::new(config), "first".to_owned());
+        self.decide();
+        manager::ready(&self.in_a_line());
+    }
+
     /// Reads again what a dispatcher must know to go on.
     pub(super) fn awakening(&mut self, birth: Birth) -> Result<(Awakening, Recovered), StoreError> {
         let (state, now) = (StateDir::at(&self.settings.state), self.clock.moment());
@@ -231,6 +237,28 @@ impl Loop {
         self.site.marks = recovered.marks.iter().copied().collect();
         Ok((Awakening { terms, birth, ..self.awakening.clone() }, recovered))
     }
+}
+
+/// Looks through a large store after an unclean stop, on a thread of its own while work goes on. What it finds is said aloud.
+fn check_beside(state: &StateDir) -> Arc<OnceLock<String>> {
+    let damage = Arc::new(OnceLock::new());
+    let (found, folder) = (Arc::clone(&damage), state.root().to_owned());
+    let check = move || match Check::quickly(&folder) {
+        Ok(()) => {
+            tracing::info!(target: "steadfast::daemon", "the store was checked after the unclean stop, and is sound");
+        }
+        Err(error @ StoreError::Corrupt(_)) => {
+            tracing::error!(target: "steadfast::daemon", "{error}");
+            let _ = found.set(error.to_string());
+        }
+        Err(error) => {
+            tracing::warn!(target: "steadfast::daemon", "the store could not be checked after the unclean stop: {error}");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("store-check".to_owned()).spawn(check) {
+        tracing::warn!(target: "steadfast::daemon", %error, "the store is not checked after the unclean stop");
+    }
+    damage
 }
 
 /// Forgets how far the journals of shims were read of which nothing is left. A disk that is full is no reason not to begin.
@@ -249,30 +277,6 @@ fn forget_marks(store: &mut Sqlite, state: &StateDir, recovered: &mut Recovered)
         }
         Ok(()) => Ok(()),
     }
-}
-
-/// Looks through a large store after an unclean stop, on a thread of its own while work goes on. What it finds is said aloud.
-fn check_beside(state: &StateDir) -> Arc<OnceLock<String>> {
-    let damage = Arc::new(OnceLock::new());
-    let (found, folder) = (Arc::clone(&damage), state.root().to_owned());
-    let check = move || match Check::quickly(&folder) {
-        Ok(()) => {
-            tracing::info!(target: "steadfast::daemon", "the store was checked after the unclean stop, and is sound");
-        }
-        Err(error @ StoreError::Corrupt(_)) => {
-            let help =
-                "help: stop the daemon and go back to a backup, or keep what `steadfast store verify` can still read";
-            tracing::error!(target: "steadfast::daemon", "{error}\n{help}");
-            let _ = found.set(error.to_string());
-        }
-        Err(error) => {
-            tracing::warn!(target: "steadfast::daemon", "the store could not be checked after the unclean stop: {error}");
-        }
-    };
-    if let Err(error) = std::thread::Builder::new().name("store-check".to_owned()).spawn(check) {
-        tracing::warn!(target: "steadfast::daemon", %error, "the store is not checked after the unclean stop");
-    }
-    damage
 }
 
 /// Reminds the observers of what the store brought back.

@@ -1,12 +1,15 @@
 //! Files of jobs: read at the start, when asked, and when they change.
 
 use std::collections::BTreeMap;
+use std::future::{Pending, pending};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
+use tokio::time::{Timeout, timeout};
 
 use crate::dispatch::{Input, Loaded};
 use crate::failpoint;
@@ -21,6 +24,8 @@ use super::turn::Loop;
 pub(super) struct Files {
     watcher: Option<notify::RecommendedWatcher>,
     touched: mpsc::UnboundedReceiver<()>,
+    /// Goes off when the files have been still; it is kept here, because whoever waits is interrupted by everything else.
+    still: Option<Pin<Box<Timeout<Pending<()>>>>>,
     seen: Stamps,
     refused: Option<String>,
     /// How many jobs are loaded.
@@ -65,15 +70,31 @@ impl Files {
                 tracing::warn!(target: "steadfast::daemon", folder = %folder.display(), %error, "changes are not noticed; reload by hand");
             }
         }
-        Self { watcher, touched, seen: stamps(paths), refused: None, jobs: 0 }
+        Self { watcher, touched, still: None, seen: stamps(paths), refused: None, jobs: 0 }
     }
 
-    /// Returns when files have changed and then been still for a while; never, if nothing is watched.
+    /// Returns when files have changed and then been still for a while; never, if nothing is watched. It may be dropped and
+    /// called again without losing a change.
     pub(super) async fn changed(&mut self) {
-        if self.watcher.is_none() || self.touched.recv().await.is_none() {
-            return std::future::pending().await;
+        if self.watcher.is_none() {
+            return pending().await;
         }
-        while tokio::time::timeout(STILL, self.touched.recv()).await.is_ok() {}
+        loop {
+            let touched = match &mut self.still {
+                None => self.touched.recv().await,
+                Some(still) => tokio::select! {
+                    touched = self.touched.recv() => touched,
+                    _ = still => {
+                        self.still = None;
+                        return;
+                    }
+                },
+            };
+            if touched.is_none() {
+                return pending().await;
+            }
+            self.still = Some(Box::pin(timeout(STILL, pending())));
+        }
     }
 
     /// Returns what was wrong with the files at the last reload.

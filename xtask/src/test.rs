@@ -5,7 +5,7 @@ use crate::arguments::Arguments;
 use crate::invocation::Invocation;
 use crate::steps::Steps;
 use crate::tools::{DENY, NEXTEST};
-use crate::{deny, examples, library, sim};
+use crate::{deny, examples, library, root, sim};
 
 /// Whether `steadfast demo` exists. The step shows itself as skipped until then.
 const DEMO_EXISTS: bool = true;
@@ -35,11 +35,36 @@ pub(crate) fn main(mut arguments: Arguments) -> Result<Steps, Trouble> {
         library::each_feature_alone(&mut steps)?;
     }
     steps.run("tidy", &Invocation::new("cargo test --quiet --locked --test it tidy::"));
-    steps.run("tests", &NEXTEST.invoke("run --locked --workspace -E")?.argument("not binary(sim)"));
+    let tests = NEXTEST.invoke("run --locked --workspace -E")?.argument("not binary(sim)");
+    steps.check("tests", &tests.to_string(), || {
+        tests.run()?;
+        skips()
+    });
     if !quick {
         thorough(&mut steps)?;
     }
     Ok(steps)
+}
+
+/// Returns what tests that passed could not do on this machine, from the report of the last run.
+fn skips() -> Result<Option<String>, Trouble> {
+    let report = root().join("target/nextest/default/junit.xml");
+    let text = std::fs::read_to_string(&report).map_err(|error| format!("{}: {error}", report.display()))?;
+    let skips = skips_in(&text);
+    Ok((!skips.is_empty()).then(|| format!("{} tests in part: {}", skips.len(), reasons(&skips).join("; "))))
+}
+
+/// Finds the lines in which tests say that they passed something over, one for each test.
+fn skips_in(report: &str) -> Vec<&str> {
+    report.split("SKIPPED: ").skip(1).map(|rest| rest.split(['\n', '<']).next().unwrap_or_default().trim()).collect()
+}
+
+/// Names each reason once.
+fn reasons<'a>(skips: &[&'a str]) -> Vec<&'a str> {
+    let mut reasons = skips.to_vec();
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons
 }
 
 /// Adds the steps that `--quick` leaves out.
@@ -60,5 +85,18 @@ fn once_it_exists(steps: &mut Steps, exists: bool, name: &str, invocation: &Invo
         steps.run(name, invocation);
     } else {
         steps.check(name, &invocation.to_string(), || Ok(Some(format!("the {name}, which does not exist yet"))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_skipped_is_counted_by_test_and_named_by_reason() {
+        let report = "<system-err>SKIPPED: no sky\nmore</system-err><x>SKIPPED: no sea</x><x>\nSKIPPED: no sky\n</x>";
+        let skips = skips_in(report);
+        assert_eq!((skips.len(), reasons(&skips)), (3, vec!["no sea", "no sky"]));
+        assert!(skips_in("<system-out>nothing SKIPPED</system-out>").is_empty());
     }
 }

@@ -1,3 +1,5 @@
+//! `steadfast jobs next`: when jobs are due. The due times are the schedule's own; only what the daemon last did is asked of it.
+
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::shown::Shown;
 use crate::api::{LogLine, LogStream};
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
+use crate::cli::shown::Shown;
 use crate::cli::text;
 use crate::exec::log::Chunk;
 

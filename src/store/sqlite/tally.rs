@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Params, ToSql, Transaction, params};
 use steadfast_retry::{Ending, Moment};
 
 use crate::ids::{Digest, RunId, ShimId};
@@ -177,22 +177,39 @@ fn write_counts(
     counts: &HashMap<(String, &'static str), i64>,
     lanes: &HashMap<String, i64>,
 ) -> Result<(), StoreError> {
-    // The row is made first, because a fall below zero is to be refused where the sum stands, not where it is handed in.
     for ((job, word), change) in counts.iter().filter(|(_, change)| **change != 0) {
-        rows.prepare_cached("INSERT OR IGNORE INTO counts (job, word, n) VALUES (?1, ?2, 0)")?.execute((job, word))?;
-        rows.prepare_cached("UPDATE counts SET n = n + ?3 WHERE job = ?1 AND word = ?2")?
-            .execute((job, word, change))?;
+        let row = params![job, word, change];
+        let make = "INSERT OR IGNORE INTO counts (job, word, n) VALUES (?1, ?2, 0)";
+        change_row(rows, "UPDATE counts SET n = n + ?3 WHERE job = ?1 AND word = ?2", row, make, params![job, word])?;
     }
     for (lane, change) in lanes.iter().filter(|(_, change)| **change != 0) {
-        rows.prepare_cached("INSERT OR IGNORE INTO lanes (name, queued) VALUES (?1, 0)")?.execute([lane])?;
-        rows.prepare_cached("UPDATE lanes SET queued = queued + ?2 WHERE name = ?1")?.execute((lane, change))?;
-        rows.prepare_cached("DELETE FROM lanes WHERE name = ?1 AND queued = 0")?.execute([lane])?;
+        let make = "INSERT OR IGNORE INTO lanes (name, queued) VALUES (?1, 0)";
+        change_row(rows, "UPDATE lanes SET queued = queued + ?2 WHERE name = ?1", params![lane, change], make, [lane])?;
+        if *change < 0 {
+            rows.prepare_cached("DELETE FROM lanes WHERE name = ?1 AND queued = 0")?.execute([lane])?;
+        }
+    }
+    Ok(())
+}
+
+/// Changes a row, which is made first if there is none. An upsert would not do: a fall below zero is to be refused where the sum
+/// stands, not where it is handed in.
+fn change_row(
+    rows: &Transaction<'_>,
+    change: &str,
+    row: impl Params + Copy,
+    make: &str,
+    key: impl Params,
+) -> Result<(), StoreError> {
+    let mut update = rows.prepare_cached(change)?;
+    if update.execute(row)? == 0 {
+        rows.prepare_cached(make)?.execute(key)?;
+        update.execute(row)?;
     }
     Ok(())
 }
 
 fn write_job(rows: &Transaction<'_>, name: &str, job: &Job) -> Result<(), StoreError> {
-    rows.prepare_cached("INSERT OR IGNORE INTO jobs (name) VALUES (?1)")?.execute([name])?;
     let update = "UPDATE jobs SET queued = queued + ?2, held = coalesce(?3, held), \
                   evaluated = coalesce(max(evaluated, ?4), ?4, evaluated), \
                   newest = coalesce(max(newest, ?5), ?5, newest), \
@@ -202,7 +219,7 @@ fn write_job(rows: &Transaction<'_>, name: &str, job: &Job) -> Result<(), StoreE
                   ended_at = coalesce(?10, ended_at) WHERE name = ?1";
     let at = |moment: Option<Moment>| moment.map(nanos);
     let (opened, succeeded, ended) = (at(job.opened_at), at(job.succeeded_at), at(job.ended_at));
-    let row = params![
+    let row: &[&dyn ToSql] = params![
         name,
         job.queued,
         job.held,
@@ -214,8 +231,7 @@ fn write_job(rows: &Transaction<'_>, name: &str, job: &Job) -> Result<(), StoreE
         succeeded,
         ended
     ];
-    rows.prepare_cached(update)?.execute(row)?;
-    Ok(())
+    change_row(rows, update, row, "INSERT OR IGNORE INTO jobs (name) VALUES (?1)", [name])
 }
 
 /// Writes how far a matrix has come; where its last run was closed, it counts for its job from now on.

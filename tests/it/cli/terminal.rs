@@ -103,6 +103,10 @@ fn a_log_cannot_touch_the_terminal_of_whoever_reads_it() {
     let (code, seen) = Screen::open(&desk, &["logs", "1"]).close();
     assert_eq!(code, Some(0), "{seen}");
     assert_eq!(seen, "\x1b[31mred\x1b[0m \\x1b]0;title\\x07 50%\\r60%\\x1b[2J \\xff\r\n");
+    let script = r"printf 'fatal: \033]0;title\007\033[2J Connection reset by peer\n' >&2; exit 1";
+    assert_eq!(desk.say(&["run", "-n", "1", "--", "sh", "-c", script]).code, 1);
+    let (_, seen) = Screen::open(&desk, &["why", "2"]).close();
+    assert!(seen.contains("net-reset") && !seen.contains("\x1b]") && !seen.contains("\x1b[2J"), "{seen:?}");
     let (code, seen) = Screen::open(&desk, &["logs", "1", "--raw"]).close();
     assert!(code == Some(0) && seen.contains("\x1b]0;title\x07 50%\r60%\x1b[2J"), "{seen:?}");
 }

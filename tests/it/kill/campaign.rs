@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::check::{Allowed, check, reader};
+use steadfast::sys::proc;
+
+use super::check::{Allowed, METRONOME, NARROW, check, reader};
 use super::client::Asker;
-use super::place::{LONG, Place, eventually, signal};
+use super::place::{LONG, Place, eventually, lives, signal};
 
 /// Chance for the tests: where a kill falls. Not the same twice, since what is met by chance is not met again anyway.
 struct Dice(u64);
@@ -49,6 +51,14 @@ fn is_kept(rows: &Connection, seen: &Glimpse) -> bool {
     found.is_ok_and(|found| found == (seen.body.clone(), seen.lines))
 }
 
+const GROUP: &str = "[group.narrow]\nslots = 1\n\n";
+
+/// Says whether an attempt runs, as far as the store knows.
+fn anything_runs(rows: &Connection) -> bool {
+    let select = "SELECT EXISTS (SELECT 1 FROM attempts WHERE state = 'running')";
+    rows.query_row(select, (), |row| row.get(0)).unwrap_or(false)
+}
+
 /// Jobs of every kind: quick and slow, of the pool and of shims of their own, tidy and with leftovers.
 fn declare(place: &mut Place, kills: u64) {
     let share = (kills / 3).clamp(20, 5_000);
@@ -58,6 +68,10 @@ fn declare(place: &mut Place, kills: u64) {
     place.declare_workers("slow", share / 4, 200, "tidy", "priority = 1");
     place.declare_workers("asked", 1, 5, "tidy", "priority = 2");
     place.declare_workers("litter", share / 4, 20, "litter", "");
+    place.declare(GROUP);
+    place.declare_workers(NARROW, share / 4, 10, "tidy", "group = \"narrow\"");
+    let often = "overlap = \"allow\"\nschedule = { every = \"200ms\", missed = { all = 1000 } }";
+    place.declare_workers(METRONOME.0, 1, 5, "tidy", often);
     place.declare_workers("alone", share / 2, 30, "tidy", "limits = { open-files = 64 }");
     place.declare_workers(
         "due",
@@ -96,16 +110,17 @@ fn kill_campaign() {
     let (mut dice, mut wrong, mut seen) = (Dice::new(), Vec::new(), Vec::new());
     let asker = Asker::begin(&place, "asked");
     let begun = Instant::now();
-    let mut killed = 0;
+    let (mut killed, mut busy) = (0, 0);
     let mut rows = None;
     while killed < kills {
-        let daemon = place.start(&["--until-idle"]);
+        let daemon = place.start(&["--until-idle", "--slots", "3"]);
         let patience = if dice.below(4) == 0 { dice.below(60) } else { 40 + dice.below(80) };
         std::thread::sleep(Duration::from_millis(patience));
         if rows.is_none() && place.state().join("store.db").exists() {
             rows = Some(reader(&place));
         }
         seen.extend(rows.as_ref().and_then(glimpse));
+        busy += u64::from(rows.as_ref().is_some_and(anything_runs));
         if daemon.kill() {
             killed += 1;
         } else {
@@ -115,7 +130,8 @@ fn kill_campaign() {
     }
     let took = begun.elapsed();
     let acknowledged = asker.end();
-    place.declare_nothing();
+    // Without its declaration, nothing holds a group to its slots.
+    place.declare_nothing().declare(GROUP);
     if let Some(rows) = rows {
         wrong.extend(seen.iter().filter(|seen| !is_kept(&rows, seen)).map(|seen| format!("line {} is lost", seen.seq)));
     }
@@ -125,7 +141,13 @@ fn kill_campaign() {
         acknowledged.again
     );
     wrong.extend(acknowledged.lost(&place));
-    verdict(place, killed, took, Allowed::default(), wrong);
+    println!("{busy} of {killed} kills met a running attempt");
+    if busy * 3 < killed {
+        wrong.push(format!("only {busy} of {killed} kills met a running attempt"));
+    }
+    // The last daemon, which cleans up, has as many slots as there are processors.
+    let slots = std::thread::available_parallelism().map_or(3, |many| many.get().max(3)) as i64;
+    verdict(place, killed, took, Allowed { slots: Some(slots), ..Allowed::default() }, wrong);
 }
 
 #[test]
@@ -136,11 +158,22 @@ fn shim_kill_campaign() {
     let mut dice = Dice::new();
     let daemon = place.start(&["--until-idle"]);
     let begun = Instant::now();
-    let mut killed = 0;
+    let (mut killed, mut busy, mut rows) = (0, 0, None);
     while killed < kills && begun.elapsed() < LONG * 10 {
         std::thread::sleep(Duration::from_millis(dice.below(80)));
         let shims = place.shims();
-        if let Some(pid) = shims.get(dice.below(shims.len().max(1) as u64) as usize) {
+        let families = proc::by_parent();
+        let holds = |pid: &&i32| families.get(pid).into_iter().flatten().any(|child| lives(*child));
+        let holding: Vec<&i32> = shims.iter().filter(holds).collect();
+        // Mostly one that matters, and sometimes one that only waits.
+        let chosen = match holding.len() as u64 {
+            many if many > 0 && dice.below(4) > 0 => holding.get(dice.below(many) as usize).copied(),
+            _ => shims.get(dice.below(shims.len().max(1) as u64) as usize),
+        };
+        if let Some(pid) = chosen {
+            // A shim that watches what another left behind has no children, so the store is asked.
+            let rows = rows.get_or_insert_with(|| reader(&place));
+            busy += u64::from(anything_runs(rows));
             signal(*pid, "KILL");
             killed += 1;
         }
@@ -148,5 +181,10 @@ fn shim_kill_campaign() {
     let took = begun.elapsed();
     assert!(daemon.kill(), "the daemon ended by itself: {}", place.said());
     place.declare_nothing();
-    verdict(place, killed, took, Allowed { lost: true, ..Allowed::default() }, Vec::new());
+    println!("{busy} of {killed} kills met a running attempt");
+    let mut wrong = Vec::new();
+    if killed < kills || busy * 3 < killed {
+        wrong.push(format!("only {killed} of {kills} kills were made, and {busy} met a running attempt"));
+    }
+    verdict(place, killed, took, Allowed { lost: true, ..Allowed::default() }, wrong);
 }

@@ -15,7 +15,15 @@ pub(super) struct Allowed {
     pub(super) cancelled: bool,
     /// Attempts may fail to start: somebody put a stone in the shim's way.
     pub(super) stones: bool,
+    /// How many may run at once. Nothing is known of that where programs end without a word.
+    pub(super) slots: Option<i64>,
 }
+
+/// A job of which every due time must come to exactly one run, and the time between two, in nanoseconds.
+pub(super) const METRONOME: (&str, i64) = ("metronome", 200_000_000);
+
+/// A job whose group has one slot.
+pub(super) const NARROW: &str = "narrow";
 
 /// What a process wrote at the side.
 #[derive(Debug, Default)]
@@ -65,6 +73,10 @@ pub(super) fn check(place: &Place, allowed: Allowed) -> (Vec<String>, Figures) {
     let side = Side::read(place, &mut wrong);
     check_attempts(&rows, &side, allowed, &mut wrong);
     check_records(&rows, allowed, &mut wrong);
+    if let Some(slots) = allowed.slots {
+        check_slots(&rows, place, slots, &mut wrong);
+    }
+    check_ticks(&rows, &mut wrong);
     check_finalizers(&rows, &side, allowed, &mut wrong);
     wrong.extend(place.is_swept());
     (wrong, figures)
@@ -158,21 +170,31 @@ fn check_attempts(rows: &Connection, side: &Side, allowed: Allowed, wrong: &mut 
 
 /// Every announced attempt has one terminal record in the journal, not only in the table beside it.
 fn check_records(rows: &Connection, allowed: Allowed, wrong: &mut Vec<String>) {
-    let mut records: HashMap<i64, (i64, i64)> = HashMap::new();
+    // For each run: the attempt begun last, and whether it has ended.
+    let mut records: HashMap<i64, (i64, bool)> = HashMap::new();
     each(rows, "SELECT run, body FROM journal WHERE kind = 'stepped' ORDER BY seq", |row| {
         let (run, body): (i64, String) = (row.get(0)?, row.get(1)?);
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         let step = &body["stepped"];
-        let seen = records.entry(run).or_default();
-        let event = step["event"].to_string();
-        seen.1 += i64::from(event.contains("ended") || event.contains("voided"));
-        seen.0 += i64::from(!step["start"].is_null());
+        let (number, is_over) = records.entry(run).or_insert((0, true));
+        let event = step["event"].as_object().and_then(|event| event.keys().next()).cloned().unwrap_or_default();
+        if event == "ended" || event == "voided" {
+            if *is_over {
+                wrong.push(format!("run {run} attempt {number} has a second terminal record, or one without a start"));
+            }
+            *is_over = true;
+        }
+        if !step["start"].is_null() {
+            let next = step["decision"]["attempt"]["number"].as_i64().unwrap_or(-1);
+            if !*is_over || next != *number + 1 {
+                wrong.push(format!("run {run} attempt {next} is recorded after attempt {number}, over: {is_over}"));
+            }
+            (*number, *is_over) = (next, false);
+        }
         Ok(())
     });
-    for (run, (begun, ended)) in records {
-        if begun != ended {
-            wrong.push(format!("run {run} has {begun} starts and {ended} terminal records"));
-        }
+    for (run, (number, _)) in records.into_iter().filter(|(_, (_, is_over))| !is_over) {
+        wrong.push(format!("run {run} attempt {number} has no terminal record"));
     }
     // Two shims may come to watch what a third left behind, where daemons die in between; the second word is refused.
     let late = if allowed.lost {
@@ -182,6 +204,53 @@ fn check_records(rows: &Connection, allowed: Allowed, wrong: &mut Vec<String>) {
     };
     for row in late {
         wrong.push(format!("a late report of run {row}"));
+    }
+}
+
+/// Never more run at once than there are slots, nor of a group than it has. A line of an end is written while its process still
+/// lives, so what this counts is at most what ran.
+fn check_slots(rows: &Connection, place: &Place, slots: i64, wrong: &mut Vec<String>) {
+    let mut narrow = HashSet::new();
+    each(rows, &format!("SELECT id FROM runs WHERE job = '{NARROW}'"), |row| {
+        narrow.insert(row.get::<_, i64>(0)?.to_string());
+        Ok(())
+    });
+    let (mut all, mut grouped) = (0, 0);
+    for line in std::fs::read_to_string(place.side().join("log")).unwrap().lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let change = match words[0] {
+            "begin" => 1,
+            "end" => -1,
+            _ => continue,
+        };
+        all += change;
+        grouped += if narrow.contains(words[1]) { change } else { 0 };
+        if all > slots {
+            wrong.push(format!("{all} run at once, and there are {slots} slots: {line}"));
+        }
+        if grouped > 1 {
+            wrong.push(format!("{grouped} of the group of one run at once: {line}"));
+        }
+    }
+}
+
+/// Every due time of the metronome stands in the store, and has a run of its own.
+fn check_ticks(rows: &Connection, wrong: &mut Vec<String>) {
+    let (job, every) = METRONOME;
+    let (mut last, mut runs) = (None, HashSet::new());
+    each(rows, &format!("SELECT due, run FROM ticks WHERE job = '{job}' ORDER BY due"), |row| {
+        let (due, run): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
+        if let Some(last) = last.replace(due).filter(|last| due - last != every) {
+            wrong.push(format!("between two ticks of {job} lie {} ms", (due - last) / 1_000_000));
+        }
+        if run.is_none_or(|run| !runs.insert(run)) {
+            wrong.push(format!("the tick of {job} at {due} has no run of its own: {run:?}"));
+        }
+        Ok(())
+    });
+    let opened = count(rows, &format!("SELECT count(*) FROM runs WHERE job = '{job}'"));
+    if opened != runs.len() as i64 {
+        wrong.push(format!("{job} has {opened} runs and {} ticks", runs.len()));
     }
 }
 

@@ -237,6 +237,30 @@ fn a_disk_that_cannot_make_a_write_durable_ends_the_daemon_and_the_next_goes_on(
 }
 
 #[test]
+fn a_store_that_became_read_only_is_refused_at_the_start_and_starts_nothing() {
+    let mut place = Place::new();
+    place.declare_policy().declare_workers("quick", 3, 5, "tidy", "");
+    assert!(matches!(place.calm(), Some(0 | 1)), "{}", place.said());
+    let before = began(&place);
+    place.declare_workers("more", 3, 5, "tidy", "");
+    let state = place.state();
+    let read_only = format!("mount --bind {0} {0} && mount -o remount,ro,bind {0}", state.display());
+    let Some(small) = Small::with(&read_only) else {
+        eprintln!("SKIPPED: no file system can be mounted read-only here");
+        return;
+    };
+    let ended = small.start(&place, &["--until-idle", "--no-trace-files"]).ends();
+    assert_eq!(ended.code(), Some(70), "{}", place.said());
+    assert!(place.said().contains("Read-only file system"), "{}", place.said());
+    assert!(place.said().contains(&state.display().to_string()), "it says where: {}", place.said());
+    assert_eq!(began(&place), before);
+    drop(small);
+    assert!(matches!(place.calm(), Some(0 | 1)), "{}", place.said());
+    let (wrong, figures) = check(&place, Allowed::default());
+    assert!(wrong.is_empty() && figures.runs == 6, "{}\n{figures:?}", wrong.join("\n"));
+}
+
+#[test]
 fn a_state_folder_that_cannot_be_written_is_refused_with_its_name() {
     let mut place = Place::new();
     place.declare("[job.one]\ncommand = { run = [\"true\"] }\n");

@@ -61,6 +61,11 @@ impl Place {
         self.path().join("side")
     }
 
+    /// What the processes wrote so far.
+    pub(super) fn side_log(&self) -> String {
+        std::fs::read_to_string(self.side().join("log")).unwrap()
+    }
+
     /// Declares more jobs; they are read at the next start.
     pub(super) fn declare(&mut self, toml: &str) -> &mut Self {
         self.jobs.push_str(toml);

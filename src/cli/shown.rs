@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 ///
 /// A piece may end within a character or a sequence; what is not whole is kept until the next one.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub(in crate::cli) struct Shown {
     held: Vec<u8>,
     /// Whether colours are kept; else they are left out.
     has_colours: bool,
@@ -18,12 +18,12 @@ pub(super) struct Shown {
 const LONGEST_SEQUENCE: usize = 64;
 
 impl Shown {
-    pub(super) fn new(has_colours: bool) -> Self {
+    pub(in crate::cli) fn new(has_colours: bool) -> Self {
         Self { has_colours, ..Self::default() }
     }
 
     /// Shows a piece.
-    pub(super) fn piece(&mut self, bytes: &[u8]) -> String {
+    pub(in crate::cli) fn piece(&mut self, bytes: &[u8]) -> String {
         let mut all = std::mem::take(&mut self.held);
         all.extend_from_slice(bytes);
         let mut out = String::with_capacity(all.len());
@@ -33,7 +33,7 @@ impl Shown {
     }
 
     /// Shows what was kept, and resets the colours.
-    pub(super) fn end(&mut self) -> String {
+    pub(in crate::cli) fn end(&mut self) -> String {
         let (held, mut out) = (std::mem::take(&mut self.held), String::new());
         self.show(&held, true, &mut out);
         if std::mem::take(&mut self.is_coloured) {
