@@ -74,6 +74,8 @@ pub const NAMES: &[&str] = &[
     "shim::exit::recorded",
     "shim::journal::after",
     "shim::journal::before",
+    "shim::keep::after",
+    "shim::keep::before",
     "shim::kill::after",
     "shim::kill::before",
     "shim::kill::between",

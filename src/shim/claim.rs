@@ -99,9 +99,14 @@ impl Drafts {
     pub(crate) fn take_back(&mut self, claims: &Path, start: &Start) -> io::Result<()> {
         let claim = path(claims, start);
         let spare = self.next_path();
-        if self.spare.len() >= Self::MOST || std::fs::rename(&claim, &spare).is_err() {
+        if self.spare.len() >= Self::MOST {
             return remove(claims, start);
         }
+        failpoint!("shim::keep::before");
+        if std::fs::rename(&claim, &spare).is_err() {
+            return remove(claims, start);
+        }
+        failpoint!("shim::keep::after");
         match self.examine(&spare) {
             Some(file) => self.spare.push((spare, file)),
             None => std::fs::remove_file(&spare)?,
