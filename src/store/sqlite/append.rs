@@ -223,8 +223,9 @@ impl<'c> Pen<'c> {
         if after.ending == Some(Ending::Succeeded) {
             // Asked for first, because an update over an index that it changes would go by way of a table of its own, and there is
             // hardly ever anything to settle.
-            let select = "SELECT id FROM runs WHERE job = ?1 AND id < ?2 AND point IS ?3 AND settled = 0 \
-                          AND state = 'closed' AND ending IN ('gave-up', 'stopped', 'quarantined')";
+            let select = "SELECT id FROM runs INDEXED BY runs_unsettled WHERE job = ?1 AND id < ?2 AND point IS ?3 \
+                          AND state = 'closed' AND settled = 0 \
+                          AND ending <> 'succeeded' AND ending <> 'cancelled' AND ending <> 'skipped'";
             let mut select = self.rows.prepare_cached(select)?;
             let earlier = select.query_map(params![after.job, run, after.point], |row| row.get(0))?;
             for earlier in earlier.collect::<Result<Vec<RunId>, _>>()? {

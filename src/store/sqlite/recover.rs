@@ -39,8 +39,8 @@ pub(super) fn recover(rows: &Connection) -> Result<Recovered, StoreError> {
 }
 
 fn begun(rows: &Connection) -> Result<Vec<Begun>, StoreError> {
-    let select = "SELECT runs.id, journal.at, journal.body FROM runs JOIN journal ON journal.run = runs.id \
-                  WHERE runs.state IN ('running', 'waiting', 'finishing') ORDER BY runs.id, journal.seq";
+    let select = "SELECT runs.id, journal.at, journal.body FROM runs INDEXED BY runs_begun JOIN journal ON journal.run = runs.id \
+                  WHERE runs.state <> 'queued' AND runs.state <> 'closed' ORDER BY runs.id, journal.seq";
     let mut select = rows.prepare_cached(select)?;
     let mut lines = select.query(())?;
     let mut begun: Vec<Begun> = Vec::new();

@@ -1,5 +1,6 @@
 -- The journal, and beside it what is asked for often. Every table but the first three could be made again from the journal.
--- Times are nanoseconds since the Unix epoch. Digests and tokens are 16 bytes.
+-- Times are nanoseconds since the Unix epoch. Digests and tokens are 16 bytes. Words are compared one by one: for a list the engine
+-- would build a table of its own at every statement that touches the row.
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -43,42 +44,43 @@ CREATE TABLE runs (
     opened_seq INTEGER NOT NULL,
     opened_at  INTEGER NOT NULL,
     began_at   INTEGER,
-    state      TEXT NOT NULL CHECK (state IN ('queued', 'running', 'waiting', 'finishing', 'closed')),
-    held       INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
+    state      TEXT NOT NULL CHECK (state = 'queued' OR state = 'running' OR state = 'waiting' OR state = 'finishing' OR state = 'closed'),
+    held       INTEGER NOT NULL DEFAULT 0 CHECK (held = 0 OR held = 1),
     attempts   INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     due_at     INTEGER,
     class      TEXT,
-    ending     TEXT CHECK (ending IN ('succeeded', 'gave-up', 'stopped', 'cancelled', 'skipped', 'quarantined')),
+    ending     TEXT CHECK (ending = 'succeeded' OR ending = 'gave-up' OR ending = 'stopped' OR ending = 'cancelled' OR ending = 'skipped' OR ending = 'quarantined'),
     closed_at  INTEGER,
     step_seq   INTEGER,
     -- Whether a later success of the same job or a retry has made up for the failure. It is about other runs, so it may
     -- change after this one is closed.
-    settled    INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)),
+    settled    INTEGER NOT NULL DEFAULT 0 CHECK (settled = 0 OR settled = 1),
     -- What a person should look at first: 0 trouble, 1 under way, 2 waiting for its turn, 3 over.
     rank       INTEGER NOT NULL AS (
         CASE
-            WHEN state = 'closed' AND ending IN ('gave-up', 'stopped', 'quarantined') AND settled = 0 THEN 0
+            WHEN state = 'closed' AND settled = 0 AND ending <> 'succeeded' AND ending <> 'cancelled' AND ending <> 'skipped' THEN 0
             WHEN state = 'closed' THEN 3
             WHEN held = 1 OR class IS NOT NULL THEN 0
             WHEN state = 'queued' THEN 2
             ELSE 1
         END) VIRTUAL,
-    CHECK ((ending IS NULL) = (state IN ('queued', 'running', 'waiting'))),
+    CHECK ((ending IS NULL) = (state = 'queued' OR state = 'running' OR state = 'waiting')),
     CHECK ((closed_at IS NULL) = (state <> 'closed')),
     CHECK ((due_at IS NULL) = (state <> 'waiting')),
     CHECK ((attempts = 0) = (began_at IS NULL)),
-    CHECK (state NOT IN ('running', 'waiting') OR attempts > 0)
+    CHECK ((state <> 'running' AND state <> 'waiting') OR attempts > 0)
 );
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key IS NOT NULL;
 CREATE INDEX runs_ready ON runs (lane, priority DESC, id) WHERE state = 'queued' AND held = 0;
 CREATE INDEX runs_held ON runs (id) WHERE state = 'queued' AND held = 1;
-CREATE INDEX runs_begun ON runs (id) WHERE state IN ('running', 'waiting', 'finishing');
+CREATE INDEX runs_begun ON runs (id) WHERE state <> 'queued' AND state <> 'closed';
 CREATE INDEX runs_rank ON runs (rank, id);
 CREATE INDEX runs_job ON runs (job, rank, id);
 CREATE INDEX runs_class ON runs (class, rank, id) WHERE class IS NOT NULL;
 CREATE INDEX runs_ending ON runs (ending, rank, id) WHERE ending <> 'succeeded';
 CREATE INDEX runs_closed ON runs (closed_at) WHERE state = 'closed';
-CREATE INDEX runs_unsettled ON runs (job, id) WHERE state = 'closed' AND ending IN ('gave-up', 'stopped', 'quarantined') AND settled = 0;
+CREATE INDEX runs_unsettled ON runs (job, id)
+    WHERE state = 'closed' AND settled = 0 AND ending <> 'succeeded' AND ending <> 'cancelled' AND ending <> 'skipped';
 CREATE INDEX runs_retry ON runs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX runs_sweep ON runs (sweep, rank, id) WHERE sweep IS NOT NULL;
 
@@ -91,7 +93,7 @@ CREATE TABLE attempts (
     run        INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     number     INTEGER NOT NULL CHECK (number > 0),
     token      BLOB NOT NULL CHECK (length(token) = 16),
-    state      TEXT NOT NULL CHECK (state IN ('running', 'succeeded', 'failed', 'interrupted', 'cancelled', 'void')),
+    state      TEXT NOT NULL CHECK (state = 'running' OR state = 'succeeded' OR state = 'failed' OR state = 'interrupted' OR state = 'cancelled' OR state = 'void'),
     class      TEXT,
     began_at   INTEGER NOT NULL,
     started_at INTEGER,
@@ -102,7 +104,7 @@ CREATE TABLE attempts (
     PRIMARY KEY (run, number),
     CHECK ((ended_at IS NULL) = (state = 'running')),
     CHECK (state <> 'failed' OR class IS NOT NULL),
-    CHECK (state NOT IN ('succeeded', 'void') OR class IS NULL)
+    CHECK ((state <> 'succeeded' AND state <> 'void') OR class IS NULL)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX attempts_one_running ON attempts (run) WHERE state = 'running';
 
@@ -113,7 +115,7 @@ CREATE TABLE finalizers (
     run        INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     piece      TEXT NOT NULL,
     token      BLOB NOT NULL CHECK (length(token) = 16),
-    result     TEXT CHECK (result IN ('done', 'failed', 'lost')),
+    result     TEXT CHECK (result = 'done' OR result = 'failed' OR result = 'lost'),
     began_at   INTEGER NOT NULL,
     ended_at   INTEGER,
     PRIMARY KEY (run, piece),
@@ -126,7 +128,7 @@ BEGIN SELECT RAISE(ABORT, 'a try of a finalizer that has ended never changes'); 
 CREATE TABLE jobs (
     name           TEXT PRIMARY KEY,
     queued         INTEGER NOT NULL DEFAULT 0 CHECK (queued >= 0),
-    held           INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
+    held           INTEGER NOT NULL DEFAULT 0 CHECK (held = 0 OR held = 1),
     evaluated      INTEGER,
     opened_at      INTEGER,
     succeeded_at   INTEGER,
