@@ -95,6 +95,8 @@ pub(crate) fn steady(text: &str) -> String {
         (r"process \d+", "process N"),
         (r"\b[0-9a-f]{16,}\b", "ID"),
         (r" {2,}", "  "),
+        // Where a line is cut depends on how long the durations before it are.
+        (r" [\w-]*…", " …"),
     ];
     rules.iter().fold(text.to_owned(), |text, (pattern, word)| {
         regex::Regex::new(pattern).unwrap().replace_all(&text, *word).into_owned()
