@@ -30,7 +30,9 @@ impl Mirror {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let policies = PolicySet::parse(include_str!("../policies/http.toml"), "policies/http.toml")?;
+    let mut policies = PolicySet::parse(include_str!("../policies/http.toml"), "policies/http.toml")?;
+    // What `http` extends stands there.
+    policies.extend(PolicySet::parse(include_str!("../policies/basic.toml"), "policies/basic.toml")?)?;
     let http: Policy = policies.get("http")?;
     println!("{http}");
 
