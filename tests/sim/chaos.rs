@@ -152,14 +152,13 @@ impl Play {
         self.hand_over(steadfast::dispatch::Input::Tick);
     }
 
-    /// A report comes a second time, long after, or of a start that is not ours.
+    /// A report comes a second time, long after, or of a start that is not ours; it overtakes none that is on its way.
     fn repeat_report(&mut self) {
         let strange = self.chance.percent(50);
         let chance = &mut self.chance;
         let report = if strange { self.hands.strange_report(chance) } else { self.hands.old_report(chance) };
-        let Some(report) = report else { return };
-        if let Some(life) = self.daemon.as_ref().map(|daemon| daemon.life) {
-            self.agenda.after(Duration::ZERO, Event::Letter { life, letter: Letter::Report(report) });
+        if let Some(report) = report {
+            self.hands.send(&mut self.agenda, chance, report);
         }
     }
 

@@ -393,7 +393,7 @@ impl Hands {
     }
 
     /// Sends a report on its way; reports arrive in the order in which they were sent.
-    fn send(&mut self, agenda: &mut Agenda, chance: &mut Chance, report: Report) {
+    pub(crate) fn send(&mut self, agenda: &mut Agenda, chance: &mut Chance, report: Report) {
         let Some(life) = self.listener else { return };
         let latency = chance.time(Duration::from_micros(20), millis(20)).as_nanos() as u64;
         self.told_until = self.told_until.max(agenda.now + latency);
