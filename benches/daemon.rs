@@ -117,7 +117,7 @@ fn falling_due(folder: &Path) {
     let first = since_epoch() + Duration::from_secs(5);
     let mut text = String::new();
     for number in 0..SCHEDULES {
-        let due = first + SPREAD * number / SCHEDULES;
+        let due = Duration::from_millis((first + SPREAD * number / SCHEDULES).as_millis() as u64);
         let at = jiff::Timestamp::from_nanosecond(due.as_nanos().cast_signed()).expect("a time of today");
         writeln!(text, "[job.d{number}]\nschedule = {{ at = \"{at}\" }}\n[job.d{number}.command]").expect("text");
         text += &stamping(&file, &format!(", \"{}\"", due.as_nanos()));
@@ -153,9 +153,10 @@ fn resting(folder: &Path) {
     let before = daemon.work();
     std::thread::sleep(Duration::from_secs(seconds));
     let after = daemon.work();
-    let share = (after.0 - before.0).as_secs_f64() / seconds as f64;
+    let (ran, woken) = after.since(&before);
+    let share = ran.as_secs_f64() / seconds as f64;
     println!("\nat rest, {SCHEDULES} schedules, none due, for {seconds} s, daemon and shim");
     println!("  processor                   {:.4} %", share * 100.0);
-    println!("  wake-ups                    {}", after.1 - before.1);
+    println!("  wake-ups                    {woken}");
     println!("  memory (PSS)                {:.1} MiB", daemon.pss_kib() as f64 / 1024.0);
 }

@@ -1,5 +1,6 @@
 //! What the benches share: a daemon of the program under test, clocks, and figures.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -90,9 +91,22 @@ impl Daemon {
         self.processes().into_iter().map(pss_kib).sum()
     }
 
-    /// Returns how long the daemon and its shims have worked, and how often they woke up.
-    pub(crate) fn work(&self) -> (Duration, u64) {
-        self.processes().into_iter().map(work).fold((Duration::ZERO, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    /// Returns what each thread of the daemon and its shims has done until now.
+    pub(crate) fn work(&self) -> Work {
+        Work(self.processes().into_iter().flat_map(work).collect())
+    }
+}
+
+/// What threads have done: how long each was on a processor, exact to the nanosecond, and how often it woke up.
+pub(crate) struct Work(BTreeMap<u32, (Duration, u64)>);
+
+impl Work {
+    /// Returns what was done since then by the threads that are still there.
+    pub(crate) fn since(&self, before: &Self) -> (Duration, u64) {
+        self.0.iter().fold((Duration::ZERO, 0), |(ran, woken), (thread, now)| {
+            let then = before.0.get(thread).copied().unwrap_or_default();
+            (ran + now.0.saturating_sub(then.0), woken + now.1.saturating_sub(then.1))
+        })
     }
 }
 
@@ -118,17 +132,17 @@ fn pss_kib(pid: u32) -> u64 {
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
-/// Of all threads: the time on a processor, exact to the nanosecond, and the times it was waited for something.
-fn work(pid: u32) -> (Duration, u64) {
+fn work(pid: u32) -> Vec<(u32, (Duration, u64))> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    threads.fold((Duration::ZERO, 0), |(ran, woken), thread| {
+    let one = |thread: std::fs::DirEntry| {
         let read = |name: &str| std::fs::read_to_string(thread.path().join(name)).unwrap_or_default();
-        let nanos = read("schedstat").split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0);
+        let nanos = read("schedstat").split(' ').next().and_then(|nanos| nanos.parse().ok())?;
         let status = read("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        let switches: u64 = line.and_then(|count| count.trim().parse().ok()).unwrap_or(0);
-        (ran + Duration::from_nanos(nanos), woken + switches)
-    })
+        let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?.trim().parse();
+        let number = thread.file_name().to_str()?.parse().ok()?;
+        Some((number, (Duration::from_nanos(nanos), switches.ok()?)))
+    };
+    threads.filter_map(one).collect()
 }
 
 /// What a command of ours does when a bench is its own job: it appends the time of its first instruction to a file.

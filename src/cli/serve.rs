@@ -21,6 +21,7 @@ use crate::daemon::{self, ServeError, Served, Settings};
 use crate::dispatch::Tally;
 use crate::observe::Observer;
 use crate::state::StateDir;
+use crate::sys::memory;
 use crate::trace::{
     self, Build, ConsoleSettings, Feed, FileSettings, Filter, Looks, Metrics, Telemetry, TraceHandle, TraceSettings,
 };
@@ -114,6 +115,7 @@ pub(super) fn serve(
     filter: Filter,
     files: Option<(FileSettings, Filter)>,
 ) -> Result<Served, Failure> {
+    memory::keep_little();
     let state = StateDir::at(&settings.state);
     state.make().map_err(|error| {
         Failure::new(
