@@ -26,6 +26,7 @@ pub use self::expand::{Builtins, Expanded, Missing, Values};
 
 pub use self::explain::{explain, schema};
 pub use self::matrix::{Matrix, Point, Succeeds};
+pub(crate) use self::read::files_of;
 pub use self::read::{Reader, Reading, Text};
 pub use self::schedule::ScheduleText;
 

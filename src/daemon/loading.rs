@@ -13,7 +13,7 @@ use tokio::time::{Timeout, timeout};
 
 use crate::dispatch::{Input, Loaded};
 use crate::failpoint;
-use crate::job::{Config, Reader, Rendering};
+use crate::job::{Config, Reader, Rendering, files_of};
 use crate::shim;
 use crate::store::StoreError;
 
@@ -56,16 +56,10 @@ impl Files {
             None
         };
         for path in paths {
-            let (folder, mode) = if path.is_dir() {
-                (path.as_path(), RecursiveMode::Recursive)
-            } else {
-                (
-                    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-                    RecursiveMode::NonRecursive,
-                )
-            };
+            let parent = || path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let folder = if path.is_dir() { path.as_path() } else { parent() };
             if let Some(watching) = &mut watcher
-                && let Err(error) = watching.watch(folder, mode)
+                && let Err(error) = watching.watch(folder, RecursiveMode::NonRecursive)
             {
                 tracing::warn!(target: "steadfast::daemon", folder = %folder.display(), %error, "changes are not noticed; reload by hand");
             }
@@ -213,16 +207,10 @@ pub(super) fn read(paths: &[PathBuf], strict: bool) -> Result<Config, String> {
 
 fn stamps(paths: &[PathBuf]) -> Stamps {
     use std::os::unix::fs::MetadataExt;
-    let mut stamps = BTreeMap::new();
-    let mut folders: Vec<PathBuf> = paths.to_vec();
-    while let Some(path) = folders.pop() {
-        let Ok(meta) = std::fs::metadata(&path) else { continue };
-        if meta.is_dir() {
-            let entries = std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path());
-            folders.extend(entries);
-        } else {
-            stamps.insert(path, (meta.len(), meta.mtime(), meta.mtime_nsec(), meta.ino()));
-        }
-    }
-    stamps
+    let files = paths.iter().flat_map(|path| files_of(path));
+    let stamp = |path: PathBuf| {
+        let meta = std::fs::metadata(&path).ok()?;
+        Some((path, (meta.len(), meta.mtime(), meta.mtime_nsec(), meta.ino())))
+    };
+    files.filter_map(stamp).collect()
 }

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::hands::Site;
+use super::hands::{POOL_AGE, POOL_LAUNCHES, POOL_LIVING, Site};
 use super::nursery;
 use super::report::Report;
 use crate::ids::{ShimId, Token};
@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) can_punch: bool,
     /// Where the connections turn, whoever calls.
     pub(super) runtime: Handle,
+    /// How many pools there may be at once.
+    pub(super) most_pools: usize,
     pub(super) state: Mutex<State>,
     /// Rung whenever a shim is gone.
     pub(super) gone: Notify,
@@ -39,7 +41,8 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) shims: HashMap<ShimId, Held>,
-    pub(super) pool: Option<ShimId>,
+    /// The pools that take launches.
+    pub(super) pools: Vec<ShimId>,
     /// Starts that have not ended, by token.
     pub(super) starts: HashMap<Token, Known>,
     pub(super) dead: HashMap<ShimId, Dead>,
@@ -83,7 +86,45 @@ pub(super) struct Known {
     pub(super) tries: u32,
 }
 
+/// What a pool has to do: less is less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Load {
+    /// Programs that it was given and has not said to have started.
+    pub(super) waiting: usize,
+    /// Programs that it holds, these included.
+    pub(super) held: usize,
+}
+
 impl State {
+    pub(super) fn load(&self, pool: ShimId) -> Load {
+        let of_pool = self.starts.values().filter(|known| known.shim == pool);
+        of_pool.fold(Load { waiting: 0, held: 0 }, |load, known| Load {
+            waiting: load.waiting + usize::from(known.who.is_none()),
+            held: load.held + 1,
+        })
+    }
+
+    /// Closes the pools that have held enough, are old or full, and forgets those that are closed.
+    pub(super) fn close_worn_pools(&mut self) {
+        let now = Boottime::now();
+        for pool in std::mem::take(&mut self.pools) {
+            let is_full = self.starts.len() >= POOL_LIVING && self.load(pool).held >= POOL_LIVING;
+            let Some(held) = self.shims.get_mut(&pool) else { continue };
+            if is_full || held.launched >= POOL_LAUNCHES || now.since(held.since) >= POOL_AGE {
+                held.close();
+            }
+            if !held.is_closed {
+                self.pools.push(pool);
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, shim: ShimId) {
+        if let Some(held) = self.shims.get_mut(&shim) {
+            held.close();
+        }
+    }
+
     /// Says whether every shim that lives holds something.
     pub(super) fn is_at_rest(&self) -> bool {
         self.shims.keys().all(|shim| self.starts.values().any(|known| known.shim == *shim))

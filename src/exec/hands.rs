@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -27,11 +27,18 @@ use crate::sys::process::{BootId, Identity};
 use crate::sys::time::{Boottime, Wall};
 
 /// The programs after which a pool is closed: what leaks in a process may leak only so much.
-const POOL_LAUNCHES: u32 = 10_000;
+pub(super) const POOL_LAUNCHES: u32 = 10_000;
 /// The age at which a pool is closed.
-const POOL_AGE: Duration = Duration::from_secs(3600);
+pub(super) const POOL_AGE: Duration = Duration::from_secs(3600);
 /// The programs that a pool holds at once; each costs it a few descriptors of the usual 1,024.
-const POOL_LIVING: usize = 128;
+pub(super) const POOL_LIVING: usize = 128;
+/// How many pools there are at once. A pool is one thread and waits while the kernel starts a program, so one alone cannot keep
+/// several processors busy with short commands.
+const POOLS: usize = 4;
+/// How many programs must wait in every pool for another to be made.
+const POOL_WAITING: usize = 2;
+/// After how long without a launch a pool that is not the only one is closed.
+const POOL_SPARE: Duration = Duration::from_secs(2);
 
 /// How long a daemon that ends waits for its shims that have nothing to hold.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -99,6 +106,7 @@ impl Hands {
             reports,
             can_punch,
             runtime: Handle::current(),
+            most_pools: std::thread::available_parallelism().map_or(1, |processors| processors.get().min(POOLS)),
             state: Mutex::default(),
             gone: Notify::new(),
         };
@@ -146,23 +154,22 @@ impl Hands {
 
     /// Finds the shim for a start, or makes one.
     fn shim_for(&self, state: &mut State, kind: ShimKind) -> io::Result<ShimId> {
-        if kind == ShimKind::Pool
-            && let Some(pool) = state.pool
-            && let Some(held) = state.shims.get_mut(&pool)
-        {
-            let is_worn = held.launched >= POOL_LAUNCHES || Boottime::now().since(held.since) >= POOL_AGE;
-            let is_full = state.starts.len() >= POOL_LIVING
-                && state.starts.values().filter(|known| known.shim == pool).count() >= POOL_LIVING;
-            if !is_worn && !is_full && !held.is_closed {
-                return Ok(pool);
+        if kind == ShimKind::Own {
+            return self.new_shim(state, kind);
+        }
+        state.close_worn_pools();
+        let load = |pool: &ShimId| state.load(*pool);
+        match state.pools.iter().map(|pool| (load(pool), *pool)).min_by_key(|(load, _)| *load) {
+            Some((load, pool)) if load.waiting < POOL_WAITING || state.pools.len() >= self.0.most_pools => Ok(pool),
+            Some(_) | None => {
+                let pool = self.new_shim(state, kind)?;
+                state.pools.push(pool);
+                if state.pools.len() > 1 {
+                    self.0.runtime.spawn(close_when_spare(Arc::downgrade(&self.0), pool));
+                }
+                Ok(pool)
             }
-            held.close();
         }
-        let shim = self.new_shim(state, kind)?;
-        if kind == ShimKind::Pool {
-            state.pool = Some(shim);
-        }
-        Ok(shim)
     }
 
     pub(super) fn new_shim(&self, state: &mut State, kind: ShimKind) -> io::Result<ShimId> {
@@ -232,15 +239,15 @@ impl Hands {
         views
     }
 
-    /// Closes the pool: running programs go on, and the next launch makes a new one.
+    /// Closes the pools: running programs go on, and the next launch makes a new one.
     pub fn close_pool(&self) {
         let mut state = self.0.state();
-        if let Some(held) = state.pool.take().and_then(|pool| state.shims.get_mut(&pool)) {
-            held.close();
+        for pool in std::mem::take(&mut state.pools) {
+            state.close(pool);
         }
     }
 
-    /// Closes the pool and waits, for a moment at the most, until the shims have ended that hold nothing. Those that hold
+    /// Closes the pools and waits, for a moment at the most, until the shims have ended that hold nothing. Those that hold
     /// something live on.
     pub async fn leave(&self) {
         self.close_pool();
@@ -283,5 +290,20 @@ impl Hands {
         }
         state.starts.insert(known.start.token, Known { shim, who: leader.or(known.who), ..known.clone() });
         failpoint!("hands::adopt::after");
+    }
+}
+
+/// Closes a pool that is not the only one when nothing was launched into it for a while.
+async fn close_when_spare(shared: Weak<Shared>, pool: ShimId) {
+    let mut launched = 0;
+    loop {
+        tokio::time::sleep(POOL_SPARE).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let mut state = shared.state();
+        let now = state.shims.get(&pool).map_or(launched, |held| held.launched);
+        if std::mem::replace(&mut launched, now) == now {
+            state.pools.retain(|other| *other != pool);
+            return state.close(pool);
+        }
     }
 }

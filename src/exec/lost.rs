@@ -38,9 +38,7 @@ pub(super) fn lost(hands: &Hands, shim: ShimId) {
     let mut state = hands.0.state();
     let acknowledged = state.shims.remove(&shim).map_or(0, |held| held.acknowledged);
     state.elders.remove(&shim);
-    if state.pool == Some(shim) {
-        state.pool = None;
-    }
+    state.pools.retain(|pool| *pool != shim);
     if home.exists() {
         state.dead.insert(shim, Dead { acknowledged: acknowledged.max(dead.acknowledged), ..dead });
     }

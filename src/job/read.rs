@@ -19,6 +19,8 @@ use steadfast_retry::table::Source;
 
 use super::{Code, Config, Diagnostic};
 
+pub(crate) use files::files_of;
+
 mod decode;
 mod files;
 mod guard;

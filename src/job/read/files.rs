@@ -49,6 +49,11 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Box<Diagnostic> {
     Box::new(Diagnostic::of_file(code, &shown(path), format!("it cannot be read: {error}"), help))
 }
 
+/// Returns the files that a path stands for: itself, or the files of jobs in it if it is a folder that can be read.
+pub(crate) fn files_of(path: &Path) -> Vec<PathBuf> {
+    found(path).unwrap_or_default()
+}
+
 /// The files that a path stands for.
 fn found(path: &Path) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
     let about = fs::metadata(path).map_err(|error| unreadable(path, &error))?;

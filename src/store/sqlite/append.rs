@@ -1,6 +1,6 @@
 //! Entries into rows.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use steadfast_retry::{Ending, Moment};
@@ -14,21 +14,51 @@ use super::fault::unreadable;
 use super::tally::Tally;
 use super::value::{Whole, nanos};
 
-/// One transaction's work on the rows.
+/// One transaction's work on the rows. What it changes more than once, it writes once.
 pub(super) struct Pen<'c> {
     rows: &'c Transaction<'c>,
     /// Runs that this transaction has touched, as it left them.
-    seen: HashMap<RunId, Standing>,
+    seen: BTreeMap<RunId, Touched>,
+    /// Processes of attempts that this transaction has not written: their ends may be among what follows.
+    begun: BTreeMap<(RunId, u32), Began>,
+    /// Whether runs are closed without success of which the rows do not say so yet.
+    hides_failures: bool,
     tally: Tally,
+}
+
+/// A run as the transaction leaves it.
+struct Touched {
+    standing: Standing,
+    /// What its row does not say yet.
+    unwritten: Option<Unwritten>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Unwritten {
+    began: Option<i64>,
+    closed: Option<i64>,
+    step: Option<i64>,
+}
+
+/// The process of an attempt.
+#[derive(Clone, Copy, Debug)]
+struct Began {
+    pid: u32,
+    at: i64,
 }
 
 impl<'c> Pen<'c> {
     pub(super) fn new(rows: &'c Transaction<'c>) -> Self {
-        Self { rows, seen: HashMap::new(), tally: Tally::default() }
+        Self { rows, seen: BTreeMap::new(), begun: BTreeMap::new(), hides_failures: false, tally: Tally::default() }
     }
 
-    /// Writes what was only counted so far.
-    pub(super) fn finish(self) -> Result<(), StoreError> {
+    /// Writes what was only noted so far.
+    pub(super) fn finish(mut self) -> Result<(), StoreError> {
+        self.move_runs()?;
+        for ((run, number), Began { pid, at }) in std::mem::take(&mut self.begun) {
+            let update = "UPDATE attempts SET pid = ?3, started_at = ?4 WHERE run = ?1 AND number = ?2";
+            self.rows.prepare_cached(update)?.execute(params![run, number, pid, at])?;
+        }
         self.tally.write(self.rows)
     }
 
@@ -76,7 +106,7 @@ impl<'c> Pen<'c> {
         if let Happened::Opened(opening) = happened {
             return self.open(at, run, opening, seq);
         }
-        let Some(before) = self.standing(run)? else {
+        let Some(Touched { standing: before, unwritten }) = self.touch(run)? else {
             // A late report may be about a run that was pruned long ago; it is kept, so that its mark settles the record.
             if matches!(happened, Happened::Late { .. }) {
                 return Ok(());
@@ -85,15 +115,20 @@ impl<'c> Pen<'c> {
         };
         let (after, change) = before.follow(run, happened).map_err(StoreError::Conflict)?;
         self.change(at, run, &change)?;
-        if after != before || matches!(happened, Happened::Stepped(_)) {
-            let step = matches!(happened, Happened::Stepped(_)).then_some(seq);
-            self.move_run(at, run, &before, &after, step)?;
-            self.tally.moved(&before, &after);
+        let step = matches!(happened, Happened::Stepped(_)).then_some(seq);
+        let mut touched = Touched { standing: after, unwritten };
+        if touched.standing != before || step.is_some() {
+            let after = &touched.standing;
+            let unwritten = touched.unwritten.get_or_insert_default();
+            unwritten.began = unwritten.began.or((before.attempts == 0 && after.attempts > 0).then(|| nanos(at)));
+            unwritten.closed = (after.state == State::Closed).then(|| nanos(at));
+            unwritten.step = step.or(unwritten.step);
+            self.tally.moved(&before, after);
             if after.state == State::Closed {
-                self.closed(run, &after)?;
+                self.closed(run, after)?;
             }
-            self.seen.insert(run, after);
         }
+        self.seen.insert(run, touched);
         Ok(())
     }
 
@@ -133,46 +168,44 @@ impl<'c> Pen<'c> {
         }
         let standing = Standing::opened(opening);
         self.tally.opened(at, run, opening, &standing);
-        self.seen.insert(run, standing);
+        self.seen.insert(run, Touched { standing, unwritten: None });
         Ok(())
     }
 
-    /// Returns where a run stands, this transaction included.
-    fn standing(&self, run: RunId) -> Result<Option<Standing>, StoreError> {
-        match self.seen.get(&run) {
-            Some(standing) => Ok(Some(standing.clone())),
-            None => read_standing(self.rows, run),
+    /// Takes a run up as it stands, this transaction included.
+    fn touch(&mut self, run: RunId) -> Result<Option<Touched>, StoreError> {
+        if let Some(touched) = self.seen.remove(&run) {
+            return Ok(Some(touched));
         }
+        let standing = read_standing(self.rows, run)?;
+        Ok(standing.map(|standing| Touched { standing, unwritten: None }))
     }
 
-    fn move_run(
-        &self,
-        at: Moment,
-        run: RunId,
-        before: &Standing,
-        after: &Standing,
-        step: Option<i64>,
-    ) -> Result<(), StoreError> {
+    /// Writes the runs as they stand now.
+    fn move_runs(&mut self) -> Result<(), StoreError> {
         let update = "UPDATE runs SET state = ?2, held = ?3, attempts = ?4, due_at = ?5, class = ?6, ending = ?7, \
                       began_at = coalesce(began_at, ?8), closed_at = ?9, step_seq = coalesce(?10, step_seq) WHERE id = ?1";
-        let began = (before.attempts == 0 && after.attempts > 0).then(|| nanos(at));
-        let closed = (after.state == State::Closed).then(|| nanos(at));
-        self.rows.prepare_cached(update)?.execute(params![
-            run,
-            after.state.as_str(),
-            after.held,
-            after.attempts,
-            after.due.map(|due| i64::try_from(due).unwrap_or(i64::MAX)),
-            after.class,
-            after.ending.map(Ending::as_str),
-            began,
-            closed,
-            step,
-        ])?;
+        let mut update = self.rows.prepare_cached(update)?;
+        self.hides_failures = false;
+        for (run, Touched { standing, unwritten }) in &mut self.seen {
+            let Some(Unwritten { began, closed, step }) = unwritten.take() else { continue };
+            update.execute(params![
+                run,
+                standing.state.as_str(),
+                standing.held,
+                standing.attempts,
+                standing.due.map(|due| i64::try_from(due).unwrap_or(i64::MAX)),
+                standing.class,
+                standing.ending.map(Ending::as_str),
+                began,
+                closed,
+                step,
+            ])?;
+        }
         Ok(())
     }
 
-    fn change(&self, at: Moment, run: RunId, change: &Change<'_>) -> Result<(), StoreError> {
+    fn change(&mut self, at: Moment, run: RunId, change: &Change<'_>) -> Result<(), StoreError> {
         let (id, at) = (run, nanos(at));
         match change {
             Change::Nothing => {}
@@ -182,13 +215,13 @@ impl<'c> Pen<'c> {
                 self.rows.prepare_cached(insert)?.execute(params![id, number.get(), start.token, at])?;
             }
             Change::AttemptStarted { number, pid } => {
-                let update = "UPDATE attempts SET pid = ?3, started_at = ?4 WHERE run = ?1 AND number = ?2";
-                self.rows.prepare_cached(update)?.execute(params![id, number.get(), pid, at])?;
+                self.begun.insert((run, number.get()), Began { pid: *pid, at });
             }
             Change::AttemptEnds(Ends { number, how, class, exit, signal }) => {
-                let update = "UPDATE attempts SET state = ?3, class = ?4, ended_at = ?5, exit = ?6, signal = ?7 \
-                              WHERE run = ?1 AND number = ?2";
-                let row = params![id, number, how.as_str(), class, at, exit, signal];
+                let update = "UPDATE attempts SET state = ?3, class = ?4, ended_at = ?5, exit = ?6, signal = ?7, \
+                              pid = coalesce(?8, pid), started_at = coalesce(?9, started_at) WHERE run = ?1 AND number = ?2";
+                let (pid, started) = self.begun.remove(&(run, *number)).map(|began| (began.pid, began.at)).unzip();
+                let row = params![id, number, how.as_str(), class, at, exit, signal, pid, started];
                 let rows = self.rows.prepare_cached(update)?.execute(row)?;
                 if rows != 1 {
                     return Err(StoreError::Corrupt(format!("run {run} has no row for its attempt {number}")));
@@ -221,6 +254,9 @@ impl<'c> Pen<'c> {
     fn closed(&mut self, run: RunId, after: &Standing) -> Result<(), StoreError> {
         self.tally.closed(run, after);
         if after.ending == Some(Ending::Succeeded) {
+            if self.hides_failures {
+                self.move_runs()?;
+            }
             // Asked for first, because an update over an index that it changes would go by way of a table of its own, and there is
             // hardly ever anything to settle.
             let select = "SELECT id FROM runs INDEXED BY runs_unsettled WHERE job = ?1 AND id < ?2 AND point IS ?3 \
@@ -231,6 +267,8 @@ impl<'c> Pen<'c> {
             for earlier in earlier.collect::<Result<Vec<RunId>, _>>()? {
                 self.settle(earlier)?;
             }
+        } else {
+            self.hides_failures = true;
         }
         Ok(())
     }
