@@ -1,28 +1,41 @@
-//! `steadfast demo`: a daemon of its own over jobs that fail in instructive ways, and what each was there to show.
+//! `steadfast demo`: a daemon of its own over jobs that fail in instructive ways, and what came of each.
 //! Needs no network and leaves nothing outside a temporary folder.
+//!
+//! What is told is read from the journal, the logs and the files of the jobs, and [held](outcome) against what the jobs were written to
+//! do: a demo that shows anything else has failed.
+
+mod outcome;
+mod weights;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::console::Console;
+use super::console::{Console, UNLIMITED};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::serve::{looks, serve};
 use super::surroundings::Surroundings;
-use crate::clock::Clock;
-use crate::daemon::Settings;
-use crate::store::view::{Filter, Order, Page, RunRow, View};
+use super::text::{self, Cell};
+use crate::daemon::{Served, Settings};
+use crate::state::StateDir;
 use crate::trace;
+use outcome::Outcome;
+use weights::Weights;
 
-/// The jobs, with a place for the variables that they need.
+/// The jobs, with places for what they need.
 const JOBS: &str = include_str!("../demo/jobs.toml");
 
-/// Shows in half a minute what this program is for
+/// Shows in a few seconds what this program is for
 ///
-/// Starts a daemon on a fresh state folder with jobs that fail in instructive ways, shows every attempt as it happens, and ends with a
-/// table. Needs no network.
+/// Starts a daemon on a fresh state folder with seven jobs that fail in instructive ways, shows every attempt as it happens, and ends
+/// with a table of what came of them. Needs no network. The exit code is 0 where everything went as it was meant to, 1 where anything
+/// did not, and 130 after Ctrl-C.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  steadfast demo                     in a folder of its own under /tmp
+  steadfast demo --state here        in the folder `here`; once more: what is there")]
 pub(super) struct Arguments {}
 
 pub(super) fn perform(
@@ -30,32 +43,39 @@ pub(super) fn perform(
     console: &mut Console,
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
-    let state = match chosen {
+    let folder = match chosen {
         Some(folder) => surroundings.folder.join(folder),
         None => fresh_folder(surroundings)?,
     };
-    let jobs = lay_out(&state).map_err(|error| {
-        Failure::new(Exit::FAILED, format_args!("the demo's folder `{}` cannot be made: {error}", state.display()))
-    })?;
-    console.print("Seven jobs, each failing in its own way, under one daemon. Every line below is one attempt.\n")?;
-    console.flush()?;
-    let settings = Settings {
-        paths: vec![jobs.clone()],
-        state: state.clone(),
-        slots: 4,
-        until_idle: true,
-        stop_jobs: true,
-        watch: false,
-    };
-    let filter = trace::Filter::for_people();
-    serve(settings, looks(console, surroundings), filter, None)?;
-    let view = View::open(&state).map_err(|error| Failure::new(Exit::FAILED, error))?;
-    let page = Page { order: Order::Newest, after: None, limit: 50, now: Clock::unkept().moment() };
-    let mut runs = view.runs(&Filter::default(), &page).map_err(|error| Failure::new(Exit::FAILED, error))?.runs;
-    runs.reverse();
-    console.print(&table(&runs))?;
-    console.print(&further(&runs, &state, &jobs))?;
-    Ok(Exit::GOOD)
+    let (state, work) = (StateDir::at(&folder), folder.join("demo"));
+    let file = work.join("demo.toml");
+    let mut was_stopped = false;
+    if file.exists() {
+        let told = "holds a demo already, and this is what came of it; for another: steadfast demo --state NEW-FOLDER";
+        console.print(&format!("{} {told}\n", folder.display()))?;
+    } else {
+        make(&folder, &file)?;
+        console
+            .print("Seven jobs, each failing in its own way, under one daemon. Every line below is one attempt.\n")?;
+        console.flush()?;
+        was_stopped = run(&state, &file, console, surroundings)? == Served::Stopped;
+    }
+    let (all, weights) = (Outcome::all(&state)?, Weights::read(&work));
+    console.print(&table(&all, console.width))?;
+    console.print(&format!("\n{weights}"))?;
+    console.print(&further(&all, &folder, &file, surroundings))?;
+    if was_stopped {
+        let open: Vec<&str> = all.iter().filter(|one| !one.is_over()).map(|one| one.job).collect();
+        let open = if open.is_empty() { "nothing".to_owned() } else { open.join(", ") };
+        console.say(format_args!("stopped; not finished: {open}"));
+        return Ok(Exit::of_signal(libc::SIGINT));
+    }
+    let wrong: Vec<String> = all.iter().filter_map(Outcome::wrong).chain(weights.wrong()).collect();
+    if wrong.is_empty() {
+        return Ok(Exit::GOOD);
+    }
+    let failure = Failure::new(Exit::FAILED, "the demo did not go as it was meant to");
+    Err(wrong.into_iter().fold(failure, |failure, line| failure.context(line)))
 }
 
 /// Makes a folder that nobody else has, under the folder for temporary files.
@@ -69,58 +89,91 @@ fn fresh_folder(surroundings: &Surroundings) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// Writes the file of jobs into the state folder and returns its path.
-fn lay_out(state: &Path) -> std::io::Result<PathBuf> {
+/// Makes the state folder with the file of jobs. A folder in which anything else lies is somebody's: its daemon would be stopped
+/// with all that it runs.
+fn make(folder: &Path, file: &Path) -> Result<(), Failure> {
+    if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        let what = format_args!("`{}` holds something else, and the demo wants a folder of its own", folder.display());
+        return Err(Failure::new(Exit::CONFLICT, what).help("name a new one: steadfast demo --state NEW-FOLDER"));
+    }
+    lay_out(file).map_err(|error| {
+        Failure::new(
+            Exit::of_io(&error),
+            format_args!("the demo's folder `{}` cannot be made: {error}", folder.display()),
+        )
+    })
+}
+
+/// Writes the file of jobs.
+fn lay_out(file: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    let work = state.join("demo");
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&work)?;
+    let work = file.parent().expect("the file lies in a folder of the demo");
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(work)?;
     let quoted = |path: &Path| serde_json::Value::from(path.to_string_lossy()).to_string();
-    let program = crate::exec::own_program();
-    let program = std::fs::read_link(&program).unwrap_or(program);
-    let variables = format!("{{ DEMO_PROGRAM = {}, DEMO_FOLDER = {} }}", quoted(&program), quoted(&work));
-    let file = work.join("demo.toml");
-    std::fs::write(&file, JOBS.replace("\"@surroundings@\"", &variables))?;
-    Ok(file)
+    let variables = format!("{{ DEMO_PROGRAM = {}, DEMO_FOLDER = {} }}", quoted(&own_path()), quoted(work));
+    // In an argument braces would name a value of the job.
+    let report = quoted(&work.join("report.txt")).replace('{', "{{").replace('}', "}}");
+    std::fs::write(file, JOBS.replace("\"@surroundings@\"", &variables).replace("\"@report@\"", &report))
 }
 
-fn table(runs: &[RunRow]) -> String {
-    let mut text = format!("\n  run  {:<12} {:>8}  {:<10}  {}\n", "job", "attempts", "ending", "what happened");
-    for run in runs {
-        let ending = run.ending.map_or("", steadfast_retry::Ending::as_str);
-        let what = what_happened(run);
-        text.push_str(&format!("  {:>3}  {:<12} {:>8}  {ending:<10}  {what}\n", run.run, run.job, run.attempts));
-    }
-    text
+/// Returns where this program lies.
+fn own_path() -> PathBuf {
+    let own = crate::exec::own_program();
+    std::fs::read_link(&own).unwrap_or(own)
 }
 
-/// Says what a job was there to show.
-fn what_happened(run: &RunRow) -> &'static str {
-    match run.job.as_str() {
-        "flaky" => "two resets, then it worked",
-        "hopeless" => "a rule said that no retry helps",
-        "slow" => "ran into its time limit, twice",
-        "killed" => "killed by a signal, went on where it was",
-        "training" => "crashed twice, resumed from its checkpoints",
-        "undisturbed" => "the same training, left alone",
-        "report" => "came after both: the same weights, to the bit",
-        _ => "",
-    }
+/// Runs the jobs until nothing is left to do, or somebody has seen enough.
+fn run(state: &StateDir, file: &Path, console: &Console, surroundings: &Surroundings) -> Result<Served, Failure> {
+    let settings = Settings {
+        paths: vec![file.to_owned()],
+        state: state.root().to_owned(),
+        slots: 4,
+        until_idle: true,
+        stop_jobs: true,
+        watch: false,
+    };
+    serve(settings, looks(console, surroundings), trace::Filter::for_people(), None)
+}
+
+fn table(all: &[Outcome], width: usize) -> String {
+    let heading = ["RUN", "JOB", "ATTEMPTS", "ENDING", "WHAT HAPPENED"].map(|text| Cell::styled(text, text::FAINT));
+    let rows: Vec<Vec<Cell>> = std::iter::once(heading.to_vec()).chain(all.iter().map(Outcome::row)).collect();
+    format!("\n{}", text::prose(&rows, width))
 }
 
 /// Names the commands that look further.
-fn further(runs: &[RunRow], state: &Path, jobs: &Path) -> String {
-    let run_of = |job: &str| runs.iter().find(|run| run.job == job).map_or(1, |run| run.run.0);
-    let state = state.display();
-    format!(
-        "\nLook further:\n\
-         \x20 steadfast --state {state} show {flaky}       every attempt of `flaky`, with its delays\n\
-         \x20 steadfast --state {state} why {hopeless}        why `hopeless` was not tried again\n\
-         \x20 steadfast --state {state} logs {training}       what `training` printed, attempt by attempt\n\
-         \x20 cat {jobs}\n\
-         Everything is in that folder; to forget it: rm -r {state}\n",
-        flaky = run_of("flaky"),
-        hopeless = run_of("hopeless"),
-        training = run_of("training"),
-        jobs = jobs.display(),
-    )
+fn further(all: &[Outcome], folder: &Path, file: &Path, surroundings: &Surroundings) -> String {
+    let run_of = |job: &str| all.iter().find(|one| one.job == job).and_then(Outcome::number).map(|run| run.to_string());
+    let steadfast = format!("{} --state {}", own_name(surroundings), quoted(folder));
+    let lines = [
+        ("flaky", "show", "", "every attempt of `flaky`, with its delays"),
+        ("hopeless", "why", "", "why `hopeless` was not tried again"),
+        ("training", "logs", " --all", "what `training` printed, attempt by attempt"),
+    ];
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    for (job, command, options, says) in lines {
+        if let Some(run) = run_of(job) {
+            rows.push(vec![Cell::new(format_args!("  {steadfast} {command} {run}{options}")), Cell::new(says)]);
+        }
+    }
+    rows.push(vec![Cell::new(format_args!("  cat {}", quoted(file))), Cell::new("the jobs")]);
+    let table = text::table(&rows, UNLIMITED);
+    format!("\nLook further:\n{table}Everything is in that folder; to forget it: rm -r {}\n", quoted(folder))
+}
+
+/// How to call this very program: by its name where the shell finds it so, else by its path.
+fn own_name(surroundings: &Surroundings) -> String {
+    let own = own_path();
+    let is_own = |folder: PathBuf| std::fs::canonicalize(folder.join("steadfast")).is_ok_and(|found| found == own);
+    let path = surroundings.variable("PATH").unwrap_or_default();
+    // The shell takes the first of that name, so another one before ours hides it.
+    let first = std::env::split_paths(path).find(|folder| folder.join("steadfast").is_file());
+    if first.is_some_and(is_own) { "steadfast".to_owned() } else { quoted(&own) }
+}
+
+/// Writes a path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+,@%:".contains(letter);
+    if text.chars().all(is_plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

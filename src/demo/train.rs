@@ -3,6 +3,7 @@
 //! Everything is computed in a fixed order from a fixed seed, and a checkpoint holds the step and every weight to the bit. So a run
 //! that crashed and resumed must end with the digest of one that was left alone, and anything else is a bug.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -63,9 +64,36 @@ impl Model {
         Some(Self { step, weights })
     }
 
+    /// A short name of the weights: other weights have another one.
     fn digest(&self) -> String {
         let bytes: Vec<u8> = self.weights.iter().flat_map(|weight| weight.to_bits().to_le_bytes()).collect();
         Sha256::digest(&bytes)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The weights that a training has come to.
+///
+/// Shown with a digest of every bit of them and the step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights(Model);
+
+impl Weights {
+    /// Reads a checkpoint, if there is a whole one.
+    #[must_use]
+    pub fn read(path: &Path) -> Option<Self> {
+        Model::load(path).map(Self)
+    }
+
+    /// Says whether the training has come to its end.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        self.0.step == STEPS
+    }
+}
+
+impl fmt::Display for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at step {}", self.0.digest(), self.0.step)
     }
 }
 
@@ -107,30 +135,37 @@ impl Voice {
     }
 }
 
-/// Trains to the end, or crashes on the way at the given step.
+/// Trains to the end, or crashes on the way at the given step. `say` gets every line when there is something to say, because
+/// nothing can be said after a crash.
 ///
 /// # Errors
 ///
-/// Returns the error of the file system if a checkpoint cannot be written.
-pub fn train(checkpoint: &Path, crash_at: Option<u64>, notify: Option<&Path>) -> io::Result<String> {
+/// Returns the error of the file system if a checkpoint cannot be written, and that of `say`.
+pub fn train(
+    checkpoint: &Path,
+    crash_at: Option<u64>,
+    notify: Option<&Path>,
+    mut say: impl FnMut(&str) -> io::Result<()>,
+) -> io::Result<()> {
     let data = data();
     let voice = Voice::to(notify);
     let mut model = Model::load(checkpoint).unwrap_or(Model::fresh());
-    let mut said = format!("begins at step {} of {STEPS}\n", model.step);
+    say(&format!("begins at step {} of {STEPS}", model.step))?;
     voice.say("READY=1\nX_PHASE=train");
     while model.step < STEPS {
         model.learn(&data);
         if crash_at == Some(model.step) {
             // A crash in earnest: no destructor runs, nothing is flushed, the kernel ends the process.
+            say(&format!("crashes at step {}", model.step))?;
             std::process::abort();
         }
         if model.step.is_multiple_of(CHECKPOINT_EVERY) {
             model.save(checkpoint)?;
+            say(&format!("step {}: checkpoint", model.step))?;
             voice.say(&format!("X_STEP={}\nX_CHECKPOINT=latest step={} durable=1", model.step, model.step));
         }
     }
-    said.push_str(&format!("done at step {}, weights {}\n", model.step, model.digest()));
-    Ok(said)
+    say(&format!("done at step {}, weights {}", model.step, model.digest()))
 }
 
 #[cfg(test)]
