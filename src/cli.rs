@@ -54,6 +54,7 @@ mod wait;
 mod why;
 mod words;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -86,7 +87,8 @@ pub fn main(surroundings: &Surroundings) -> ExitCode {
 }
 
 fn perform(arguments: Arguments, console: &mut Console, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let chosen = arguments.state;
+    let named = || surroundings.variable("STEADFAST_STATE").map(PathBuf::from);
+    let chosen = arguments.state.or_else(named);
     let state = || state::folder(chosen.as_ref(), surroundings);
     match arguments.command {
         Command::Run(what) => run::perform(&what, console, surroundings, state().ok()),

@@ -20,7 +20,7 @@ const STYLES: Styles = Styles::styled()
 
 /// Runs work that is expected to fail on the way, under declarative retry policies
 #[derive(Debug, Parser)]
-#[command(name = "steadfast", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "steadfast", version, styles = STYLES, max_term_width = 100)]
 #[command(
     infer_subcommands = false,
     disable_help_flag = true,
@@ -33,15 +33,17 @@ Begin with:
   steadfast init            writes a first file of jobs
   steadfast doctor          says whether this machine is fit
 
-The state folder is $XDG_STATE_HOME/steadfast, which is ~/.local/state/steadfast
-where nothing else is said.
+The state folder is that of --state, else $STEADFAST_STATE, else
+$STATE_DIRECTORY (systemd sets it for a service), else
+$XDG_STATE_HOME/steadfast, which is ~/.local/state/steadfast.
 
 Exit codes: 0 done, 1 failed for good, 2 usage, 3 configuration, 4 not found,
 5 conflict, 6 no daemon, 7 denied, 70 the daemon's own trouble, 75 still being
 tried, 124 deadline.")]
 pub(super) struct Arguments {
     /// The folder of the journal, the logs and the socket [env: STEADFAST_STATE]
-    #[arg(long, global = true, value_name = "DIR", env = "STEADFAST_STATE", hide_env = true)]
+    // The parser would count a variable as given, and show it in usage lines as if it were required.
+    #[arg(long, global = true, value_name = "DIR")]
     #[arg(help_heading = "Everywhere", display_order = 900)]
     pub(super) state: Option<PathBuf>,
     /// When colours are used: auto, always, never

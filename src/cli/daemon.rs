@@ -14,7 +14,7 @@ use crate::state::StateDir;
 
 /// Asks the daemon how it is, and tells it what to do
 #[derive(Args, Debug)]
-#[command(arg_required_else_help = true)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,

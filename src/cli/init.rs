@@ -1,6 +1,6 @@
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -16,13 +16,14 @@ Examples:
   steadfast init                     writes jobs/first.toml
   steadfast init nightly.toml")]
 pub(super) struct Arguments {
-    /// The file that is written; one that is there is never touched
+    /// The file that is written, its name ends in .toml; one that is there is never touched
     #[arg(value_name = "FILE", default_value = "jobs/first.toml")]
     file: PathBuf,
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, Failure> {
     let file = &what.file;
+    check_name(file)?;
     let refused = |error: &std::io::Error| {
         Failure::new(Exit::FAILED, format_args!("`{}` cannot be written: {error}", file.display()))
     };
@@ -46,4 +47,21 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     }
     console.say(format_args!("next: steadfast check {name}, then steadfast serve {name}"));
     Ok(Exit::GOOD)
+}
+
+/// The words for templates that come with kinds of jobs that do not exist yet. A file of such a name would stand in their way.
+const TEMPLATES: [&str; 3] = ["models", "papers", "training"];
+
+/// A folder is read by the names of its files, so one of another name would never be seen.
+fn check_name(file: &Path) -> Result<(), Failure> {
+    if file.extension().is_some_and(|extension| extension == "toml") {
+        return Ok(());
+    }
+    let name = file.display();
+    if TEMPLATES.iter().any(|template| file.as_os_str() == *template) {
+        let told = format_args!("there is no template `{name}` yet: it comes with jobs of that kind");
+        return Err(Failure::usage(told).help("`steadfast init` writes a first file of `command` jobs"));
+    }
+    let told = format_args!("`{name}` does not end in .toml, and no other files of a folder are read");
+    Err(Failure::usage(told).help(format_args!("steadfast init {name}.toml")))
 }

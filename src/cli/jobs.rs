@@ -23,7 +23,7 @@ use crate::state::StateDir;
 ///
 /// Without --file the daemon is asked what it has loaded; where none runs, the files of the current folder are read.
 #[derive(Args, Debug)]
-#[command(arg_required_else_help = true)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -24,7 +24,7 @@ pub(super) use find::{Found, find, lay_over};
 
 /// Shows policies, and what they would do
 #[derive(Args, Debug)]
-#[command(arg_required_else_help = true)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -5,7 +5,8 @@ use super::failure::Failure;
 use super::surroundings::Surroundings;
 use crate::state::StateDir;
 
-/// Finds the state folder: the one that was named, else that of the service manager, else the user's.
+/// Finds the state folder: the one that was named (by `--state` or `STEADFAST_STATE`), else that of the service manager, else the
+/// user's.
 pub(super) fn folder(chosen: Option<&PathBuf>, surroundings: &Surroundings) -> Result<StateDir, Failure> {
     let named = chosen.cloned().or_else(|| surroundings.variable("STATE_DIRECTORY").map(PathBuf::from));
     let folder = named.or_else(|| surroundings.xdg("XDG_STATE_HOME", ".local/state", "steadfast"));

@@ -19,7 +19,7 @@ use crate::store::{Birth, Info, Keep, Sqlite};
 
 /// Looks after the journal: figures, checks, copies, pruning
 #[derive(Args, Debug)]
-#[command(arg_required_else_help = true)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,

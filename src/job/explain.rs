@@ -62,7 +62,9 @@ impl Key {
     fn page(&self) -> String {
         let mut page = format!("{}\n", self.path);
         if !self.text.is_empty() {
-            page.push_str(&format!("  {}\n", self.text.replace('\n', "\n  ")));
+            // The lines are those of our source; whoever shows the page breaks it by the room that is there.
+            let paragraphs: Vec<String> = self.text.split("\n\n").map(|text| text.replace('\n', " ")).collect();
+            page.push_str(&format!("  {}\n", paragraphs.join("\n  ")));
         }
         if !self.takes.is_empty() {
             page.push_str(&format!("  takes {}\n", self.takes));

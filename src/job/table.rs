@@ -61,7 +61,9 @@ pub(super) struct JobTable {
     /// `$STEADFAST_PARAM_NAME`.
     #[serde(default)]
     pub parameters: Entries<Located<ParameterForm>>,
-    /// Variables that are added to the environment; `{name}` is replaced in the values.
+    /// Variables that are added to the environment; `{name}` is replaced in the values. From the daemon's own environment
+    /// a job inherits nothing but PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ, TMPDIR, XDG_RUNTIME_DIR,
+    /// SSL_CERT_FILE, SSL_CERT_DIR, LD_LIBRARY_PATH, VIRTUAL_ENV and *_PROXY: whatever else it needs stands here.
     #[serde(default)]
     pub env: Entries<Located<Cell>>,
     /// The folder that the job runs in, from the file's folder (which is the default); `{name}` is replaced.

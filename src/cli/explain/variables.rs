@@ -16,7 +16,7 @@ const ATTEMPT: &str = "for attempts";
 const FINALIZER: &str = "for finalizers";
 const OURS: &str = "read by steadfast";
 
-pub(super) const VARIABLES: [Variable; 21] = [
+pub(super) const VARIABLES: [Variable; 22] = [
     of("STEADFAST_JOB", ALL, "the job's name"),
     of("STEADFAST_RUN", ALL, "the run's number in its state folder"),
     of(
@@ -65,6 +65,11 @@ pub(super) const VARIABLES: [Variable; 21] = [
     ),
     of("STEADFAST_TRY", FINALIZER, "the number of this try of the finalizer, from 1"),
     of("STEADFAST_STATE", OURS, "the state folder, where `--state` names none"),
+    of(
+        "STATE_DIRECTORY",
+        OURS,
+        "the state folder, where neither `--state` nor STEADFAST_STATE names one: systemd sets it for a service",
+    ),
     of("NO_COLOR", OURS, "if it is not empty, no colours are used"),
 ];
 

@@ -115,3 +115,29 @@ fn colours_are_only_where_they_are_wanted() {
     assert!(with("CLICOLOR_FORCE", "1", &["policy", "list"]));
     assert!(!with("CLICOLOR_FORCE", "1", &["policy", "list", "--color", "never"]));
 }
+
+#[test]
+fn only_files_that_are_read_are_written() {
+    let desk = Desk::new();
+    for name in ["models", "papers", "training"] {
+        let said = desk.say(&["init", name]);
+        assert!(said.code == 2 && said.err.contains(&format!("there is no template `{name}` yet")), "{}", said.err);
+    }
+    let said = desk.say(&["init", "nightly"]);
+    assert!(said.code == 2 && said.err.contains("help: steadfast init nightly.toml"), "{}", said.err);
+    assert!(["models", "papers", "training", "nightly"].iter().all(|name| !desk.path(name).exists()));
+}
+
+/// The list stands where the daemon's environment is read; the page that explains it is written by hand.
+#[test]
+fn what_jobs_inherit_is_told_in_full() {
+    let source = include_str!("../../../src/daemon/awake.rs");
+    let list = source.split_once("const INHERITED").unwrap().1.split_once("= [").unwrap().1.split_once(']').unwrap().0;
+    let names: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert!(names.contains(&"PATH") && names.len() > 10, "{names:?}");
+    let page = Desk::new().say(&["explain", "job.env"]).out;
+    let told: Vec<&str> = page.split([' ', ',', ':', '\n']).collect();
+    for name in names.into_iter().chain(["LC_*", "*_PROXY"]) {
+        assert!(told.contains(&name), "{name} is inherited, and not told: {page}");
+    }
+}

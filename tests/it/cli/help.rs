@@ -1,6 +1,6 @@
 use super::transcript::Desk;
 
-const COMMANDS: [&[&str]; 45] = [
+const COMMANDS: [&[&str]; 46] = [
     &[],
     &["run"],
     &["serve"],
@@ -45,13 +45,14 @@ const COMMANDS: [&[&str]; 45] = [
     &["demo"],
     &["completions"],
     &["man"],
+    &["help"],
     &["__train"],
 ];
 
 #[test]
 fn every_command_says_what_it_does() {
     let desk = Desk::new();
-    for words in COMMANDS.iter().filter(|words| words != &&["__train"]) {
+    for words in COMMANDS.iter().filter(|words| !matches!(words, ["__train" | "help"])) {
         let arguments: Vec<&str> = words.iter().copied().chain(["--help"]).collect();
         let said = desk.say(&arguments);
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{words:?}");
@@ -92,6 +93,21 @@ fn a_slip_is_told_with_what_was_meant() {
         &["policy", "plot", "http", "-n", "99"],
         &["start", "x", "-p", "oops"],
     ]));
+}
+
+#[test]
+fn help_is_a_command_too() {
+    let desk = Desk::new();
+    assert_eq!(desk.say(&["help"]).out, desk.say(&["--help"]).out);
+    assert_eq!(desk.say(&["help", "policy", "show"]).out, desk.say(&["policy", "show", "--help"]).out);
+    assert_eq!(desk.say(&["help", "polcy"]).code, 2);
+}
+
+/// The desk names its state folder by the variable.
+#[test]
+fn a_state_folder_of_the_environment_is_not_asked_for() {
+    let said = Desk::new().say(&["run"]);
+    assert!(said.err.contains("Usage: steadfast run <CMD>...") && !said.err.contains("--state"), "{}", said.err);
 }
 
 #[test]
