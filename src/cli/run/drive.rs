@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
-use steadfast_retry::{AttemptNo, Decision, Dice, Event, Moment, Policy, RunState};
+use steadfast_retry::{AttemptNo, Decision, Dice, Ending, Event, Moment, Policy, Pretty, RunState};
 
 use super::Arguments;
 use super::child::{self, Ended, Order};
@@ -20,6 +20,7 @@ use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::surroundings::Surroundings;
+use crate::cli::text;
 use crate::clock::{self, Clock};
 use crate::evidence::{self, Evidence, Fact, Intent, Seen, Verdict, classify};
 use crate::exec::{Act, Notice, Said};
@@ -128,8 +129,10 @@ impl<'a> Driver<'a> {
             if let Some(trouble) = self.recorder.take_trouble() {
                 self.narrator.say(format_args!("not recorded for the time being: {trouble}"), self.console);
             }
-            if let Some(told) = told.take().filter(|_| !self.is_unread) {
-                self.tell(&told, &decision, &run, began);
+            match told.take() {
+                _ if self.is_unread => {}
+                Some(told) => self.tell(&told, &decision, &run, began),
+                None => self.tell_of_wait(&decision, &run, began),
             }
             match decision {
                 Decision::Attempt { number, limit, because: _ } => {
@@ -162,7 +165,7 @@ impl<'a> Driver<'a> {
             let (lines, trouble) = (self.recorder.unwritten(), self.recorder.take_trouble().unwrap_or_default());
             let what = format_args!("the record of this run lacks its last {lines} lines: {trouble}");
             self.narrator.say(what, self.console);
-        } else if let Some(number) = self.recorder.run().filter(|_| over.ending.is_failure()) {
+        } else if let Some(number) = self.recorder.run().filter(|_| is_asked_for(over.ending) && !self.is_unread) {
             self.narrator.say(format_args!("recorded as run {number}; see: steadfast why {number}"), self.console);
         }
         Ok(over)
@@ -173,6 +176,21 @@ impl<'a> Driver<'a> {
         let wait = if let Decision::Wait { until, .. } = decision { until.since(now) } else { Duration::ZERO };
         let elapsed = began.map_or(Duration::ZERO, |began| now.since(began));
         self.narrator.decided(told, decision, wait, run.ledger().attempts, elapsed, self.console);
+    }
+
+    /// Tells an end that came between two attempts.
+    fn tell_of_wait(&mut self, decision: &Decision, run: &RunState, began: Option<Moment>) {
+        let Decision::Finish { ending, because } = decision else { return };
+        let next = run.last_attempt().map_or(AttemptNo::FIRST, AttemptNo::next);
+        let elapsed = began.map_or(Duration::ZERO, |began| self.clock.moment().since(began));
+        let elapsed = Pretty(elapsed).rounded();
+        let (ended, because) = match ending {
+            Ending::Cancelled => ("cancelled", String::new()),
+            Ending::GaveUp => ("gave up", format!(" ({because})")),
+            ending => (ending.as_str(), format!(" ({because})")),
+        };
+        let attempts = text::count(run.ledger().attempts, "attempt");
+        self.narrator.say(format_args!("{ended} before #{next} after {attempts} in {elapsed}{because}"), self.console);
     }
 
     /// Runs one attempt to its end, and says what it comes to.
@@ -301,6 +319,11 @@ impl<'a> Driver<'a> {
         self.narrator.counted_down();
         Ok(event)
     }
+}
+
+/// Says whether somebody will want to look at the record of such an end.
+fn is_asked_for(ending: Ending) -> bool {
+    ending.is_failure() || ending == Ending::Cancelled
 }
 
 fn stopping(taken: Taken, is_again: bool) -> &'static str {

@@ -115,7 +115,7 @@ impl Recorder {
             point: None,
             parameters: BTreeMap::new(),
             trigger: Trigger::Terminal,
-            by: surroundings.variable("USER").map_or("somebody".into(), |user| user.to_string_lossy().into_owned()),
+            by: surroundings.user(),
             priority: 0,
             key: None,
             origin: run,

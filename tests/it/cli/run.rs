@@ -235,6 +235,9 @@ fn an_interrupt_ends_a_wait_as_well() {
     assert!(talk.next().unwrap().unwrap().contains("#2 in 59m59"));
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
+    let rest: Vec<String> = talk.map_while(Result::ok).collect();
+    assert!(rest[0].starts_with("steadfast: cancelled before #2 after 1 attempt in "), "{rest:?}");
+    assert_eq!(rest[1], "steadfast: recorded as run 1; see: steadfast why 1");
 }
 
 #[test]
