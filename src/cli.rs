@@ -33,6 +33,7 @@ mod failure;
 mod files;
 mod init;
 mod jobs;
+mod local;
 mod logs;
 mod man;
 mod policy;

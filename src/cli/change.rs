@@ -8,7 +8,7 @@ use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::source::{self, Source};
-use crate::api::{Client, Problem};
+use crate::api::{Client, Code, Problem};
 use crate::ids::RunId;
 use crate::state::StateDir;
 
@@ -124,7 +124,12 @@ fn each_run(
     let source = Source::open(state)?;
     let runs: Vec<RunId> = words.iter().map(|word| source.find(word)).collect::<Result<_, _>>()?;
     let mut client = source::daemon(state)?;
-    let done = runs.into_iter().map(|run| (run.to_string(), change(&mut client, run))).collect();
+    let mut done = Vec::new();
+    for run in runs {
+        let word = run.to_string();
+        let changed = change(&mut client, run).map_err(|problem| helped(&mut client, &word, problem));
+        done.push((word, changed));
+    }
     tell(done, answer, console)
 }
 
@@ -136,8 +141,27 @@ fn each(
     mut change: impl FnMut(&mut Client, &str) -> Done,
 ) -> Result<Exit, Failure> {
     let mut client = source::daemon(state)?;
-    let done = words.iter().map(|word| (word.clone(), change(&mut client, word))).collect();
+    let mut done = Vec::new();
+    for word in words {
+        let changed = change(&mut client, word).map_err(|problem| helped(&mut client, word, problem));
+        done.push((word.clone(), changed));
+    }
     tell(done, answer, console)
+}
+
+/// Adds what to do where a run or a job is unknown and the daemon did not say.
+fn helped(client: &mut Client, word: &str, mut problem: Problem) -> Problem {
+    if problem.code != Code::NotFound {
+        return problem;
+    }
+    if word.parse::<RunId>().is_ok() {
+        problem.help.get_or_insert_with(|| "`steadfast ps` lists runs".to_owned());
+    } else if let Ok(page) = client.jobs() {
+        let loaded: Vec<&str> = page.jobs.iter().filter(|job| job.loaded).map(|job| job.job.as_str()).collect();
+        let failure = Failure::from(problem.clone()).suggest(word, loaded);
+        problem.help = failure.help;
+    }
+    problem
 }
 
 /// Tells what came of each; where one could not be done, the others were tried all the same.

@@ -15,9 +15,11 @@ use clap::{Args, Subcommand};
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::api::Client;
-use crate::job::{Config, Job};
+use crate::api::{Client, JobDetail};
+use crate::clock::Clock;
+use crate::job::{Config, Job, files_of};
 use crate::state::StateDir;
+use crate::store::view::Time;
 
 /// Shows jobs, and when they are due
 ///
@@ -58,9 +60,19 @@ impl Declared {
         if let Some(client) = state.and_then(|state| Client::connect(state).ok()) {
             return Ok(Told::Daemon(Box::new(client)));
         }
-        let config = super::files::read(&[PathBuf::from(".")], console)?;
-        console.say("no daemon runs; these are the files of the current folder");
-        Ok(Told::Files(config))
+        let here = PathBuf::from(".");
+        let files = files_of(&here);
+        if files.is_empty() {
+            let told = "no daemon runs, and the current folder has no file that ends in .toml";
+            let help = "start one with `steadfast serve jobs/`, or name files or folders with --file";
+            return Err(Failure::not_found(told).help(help));
+        }
+        console.say(format_args!("no daemon runs; looking at files of the current folder: {}", few(&files)));
+        let config = super::files::read(&[here], console);
+        if config.is_err() {
+            console.say("files of jobs elsewhere are named with --file");
+        }
+        config.map(Told::Files)
     }
 }
 
@@ -71,6 +83,21 @@ pub(super) fn perform(what: Arguments, console: &mut Console, state: Option<&Sta
         Command::Show(what) => show::perform(&what, console, state),
         Command::Next(what) => next::perform(&what, console, state),
     }
+}
+
+/// Writes a few names, and how many there are besides.
+fn few(files: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut names: Vec<String> = files.iter().take(5).map(name).collect();
+    if files.len() > names.len() {
+        names.push(format!("and {} more", files.len() - names.len()));
+    }
+    names.join(", ")
+}
+
+/// Writes the page of one job as the daemon knows it.
+pub(super) fn page(detail: &JobDetail, width: usize) -> String {
+    loaded::page(detail, Time::of(Clock::unkept().moment()), width)
 }
 
 /// Finds a job by its name.

@@ -26,6 +26,8 @@ use printer::{Form, Printer};
 Examples:
   steadfast logs 12                  the last attempt
   steadfast logs 12#2                attempt 2
+  steadfast logs 12#f0.1             the first finalizer (from 0), its first try
+  steadfast logs 12#a3.f0.1          the same of one that follows attempt 3
   steadfast logs crawl --all --times
   steadfast logs 12 --stream err | less
   steadfast logs 12 > output         every byte as it was written
@@ -33,7 +35,7 @@ Examples:
 On a terminal only colours are let through, and other control characters are
 shown as \\x1b; --raw sends them all.")]
 pub(super) struct Arguments {
-    /// A run, a job for its newest run, and #N behind it for one attempt
+    /// A run, a job for its newest run, and behind it #N for one attempt or #f0.1 for a finalizer, as `show` names it
     #[arg(value_name = "RUN|JOB[#N]")]
     run: String,
     /// Print the output of every attempt, one after the other

@@ -10,7 +10,8 @@ use super::answer::Answer;
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::source::Source;
+use super::local::Local;
+use super::source::{self, Source};
 use super::text::{self, Cell};
 use super::words;
 use crate::state::StateDir;
@@ -44,7 +45,12 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     let view = source.run(source.find(word)?)?;
     match number {
         None if what.answer.json => console.json(&view)?,
-        None => console.print(&page(&view, console.width))?,
+        None => {
+            if source.waits_for_daemon(view.state, &view.trigger.kind) {
+                console.print(&format!("daemon: {}", source::NO_DAEMON))?;
+            }
+            console.print(&page(&view, &Local::here(), console.width))?;
+        }
         Some(number) => {
             let attempt = view.attempts.iter().find(|attempt| attempt.number == number).ok_or_else(|| {
                 let known = text::count(view.attempts.len(), "attempt");
@@ -60,33 +66,32 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     Ok(Exit::GOOD)
 }
 
-fn page(view: &RunView, width: usize) -> String {
+fn page(view: &RunView, local: &Local, width: usize) -> String {
     let (bold, style) = (text::HEADING, words::style(view.state, view.ending, view.trouble));
     let standing = words::standing(view.state, view.ending, view.held);
     let mut out = format!("{bold}run {}{bold:#} of {}: {style}{standing}{style:#}\n", view.run, view.job);
-    let _ = writeln!(out, "{}\n", text::wrap(&view.sentence, width, 2));
-    out.push_str(&text::table(&facts(view), width));
+    let _ = writeln!(out, "{}\n", text::wrap(&local.sentence(&view.sentence, true), width, 2));
+    out.push_str(&text::table(&facts(view, local), width));
     if !view.attempts.is_empty() {
         out.push('\n');
-        let rows = view.attempts.iter().map(attempt_row).collect();
+        let rows = view.attempts.iter().map(|attempt| attempt_row(attempt, view, local)).collect();
         out.push_str(&text::headed(["#", "BEGAN", "TOOK", "OUTCOME", "CLASS", "EXIT", "THEN"], rows, width));
     }
     for finalizer in &view.finalizers {
         let result = finalizer.sentence.as_deref().unwrap_or("running");
-        let after = finalizer.after_attempt.map_or_else(String::new, |number| format!(" after attempt {number}"));
-        let _ = writeln!(out, "finalizer {}{after}, try {}: {result}", finalizer.number, finalizer.tried);
+        let _ = writeln!(out, "finalizer {}: {result}", finalizer.piece);
     }
     for note in &view.notes {
-        let _ = writeln!(out, "{}  {}", note.at, note.sentence);
+        let _ = writeln!(out, "{}  {}", local.plain(note.at), local.sentence(&note.sentence, true));
     }
     out
 }
 
-fn facts(view: &RunView) -> Vec<Vec<Cell>> {
-    let mut facts = vec![("opened", format!("{} ({}, by {})", view.opened_at, view.trigger.kind, view.by))];
-    facts.extend(view.due_at.map(|due| ("due", due.to_string())));
-    facts.extend(view.deadline_at.map(|deadline| ("deadline", deadline.to_string())));
-    facts.extend(view.closed_at.map(|closed| ("closed", closed.to_string())));
+fn facts(view: &RunView, local: &Local) -> Vec<Vec<Cell>> {
+    let mut facts = vec![("opened", format!("{} ({}, by {})", local.full(view.opened_at), view.trigger.kind, view.by))];
+    facts.extend(view.due_at.map(|due| ("due", local.plain(due))));
+    facts.extend(view.deadline_at.map(|deadline| ("deadline", local.plain(deadline))));
+    facts.extend(view.closed_at.map(|closed| ("closed", local.plain(closed))));
     facts.push(("worked", seconds(view.worked_seconds)));
     facts.push(("waited", seconds(view.waited_seconds)));
     if let Some(ledger) = &view.ledger {
@@ -110,7 +115,7 @@ fn facts(view: &RunView) -> Vec<Vec<Cell>> {
     facts.into_iter().map(cells).collect()
 }
 
-fn attempt_row(attempt: &AttemptView) -> Vec<Cell> {
+fn attempt_row(attempt: &AttemptView, view: &RunView, local: &Local) -> Vec<Cell> {
     let exit = match (attempt.exit_code, attempt.signal) {
         (Some(code), _) => code.to_string(),
         (None, Some(signal)) => crate::evidence::Signal(signal).to_string(),
@@ -122,7 +127,7 @@ fn attempt_row(attempt: &AttemptView) -> Vec<Cell> {
     });
     vec![
         Cell::new(attempt.number),
-        Cell::new(attempt.began_at.timestamp().strftime("%H:%M:%S")),
+        Cell::new(local.clock(attempt.began_at, view.opened_at)),
         Cell::new(attempt.usage.as_ref().map_or_else(String::new, |usage| seconds(usage.took_seconds))),
         Cell::styled(attempt.outcome.map_or("running", How::as_str), words::outcome_style(attempt.outcome)),
         Cell::new(attempt.class.as_deref().unwrap_or_default()),

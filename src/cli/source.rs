@@ -12,8 +12,8 @@ use crate::ids::RunId;
 use crate::job::Definition;
 use crate::journal::Entry;
 use crate::state::StateDir;
-use crate::store::StoreError;
-use crate::store::view::{EventPage, Events, Filter, Order, Page, RunPage, RunRow, RunView, Time, View};
+use crate::store::view::{Cursor, EventPage, Events, Filter, Order, Page, RunPage, RunRow, RunView, Time, View};
+use crate::store::{State, StoreError};
 
 /// What a reading command asks.
 pub(super) struct Source {
@@ -23,6 +23,15 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// Opens the state folder for reading, if anything ran with it.
+    pub(super) fn open_any(state: &StateDir) -> Result<Option<Self>, Failure> {
+        match View::open(state.root()) {
+            Ok(view) => Ok(Some(Self { state: state.clone(), view, clock: Clock::unkept() })),
+            Err(StoreError::Missing(_)) => Ok(None),
+            Err(other) => Err(of_store(&other)),
+        }
+    }
+
     /// Opens the state folder that the arguments or the environment name, for reading.
     pub(super) fn open(state: &StateDir) -> Result<Self, Failure> {
         let view = view(state)?;
@@ -37,8 +46,14 @@ impl Source {
         Time::of(self.clock.moment())
     }
 
-    pub(super) fn runs(&self, filter: &Filter, limit: usize, order: Order) -> Result<RunPage, Failure> {
-        let page = Page { order, after: None, limit, now: self.clock.moment() };
+    pub(super) fn runs(
+        &self,
+        filter: &Filter,
+        limit: usize,
+        order: Order,
+        after: Option<Cursor>,
+    ) -> Result<RunPage, Failure> {
+        let page = Page { order, after, limit, now: self.clock.moment() };
         self.view.runs(filter, &page).map_err(|error| of_store(&error))
     }
 
@@ -100,6 +115,12 @@ impl Source {
         Client::connect(&self.state).is_ok()
     }
 
+    /// Says whether a run in such a state, opened by such a trigger, can go on only under a daemon, and none answers.
+    pub(super) fn waits_for_daemon(&self, state: State, trigger: &str) -> bool {
+        // What a process on a terminal holds goes on by itself.
+        state != State::Closed && trigger != "terminal" && !self.has_daemon()
+    }
+
     /// Finds the run that a word means: a number, or the newest run of a job.
     pub(super) fn find(&self, word: &str) -> Result<RunId, Failure> {
         if let Ok(run) = word.parse() {
@@ -107,9 +128,15 @@ impl Source {
         }
         let jobs = self.view.jobs().map_err(|error| of_store(&error))?;
         match jobs.iter().find(|job| job.job == word) {
-            Some(job) => job.newest.ok_or_else(|| Failure::not_found(format_args!("the job `{word}` has no run yet"))),
+            Some(job) => job.newest.ok_or_else(|| {
+                let told = format_args!("the job `{word}` has no run yet");
+                Failure::not_found(told).help(format_args!(
+                    "`steadfast jobs show {word}` says when it is due, `steadfast start {word}` starts it"
+                ))
+            }),
             None => {
                 let unknown = Failure::not_found(format_args!("`{word}` is no run and no job that ever ran"));
+                let unknown = unknown.help("`steadfast ps` lists runs, `steadfast jobs list` jobs");
                 Err(unknown.suggest(word, jobs.iter().map(|job| job.job.as_str())))
             }
         }

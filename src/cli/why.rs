@@ -10,11 +10,13 @@ use super::answer::Answer;
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::jobs;
+use super::local::Local;
 use super::show::seconds;
 use super::source::Source;
 use super::text::{self, Cell};
 use super::words;
-use crate::api::Reason;
+use crate::api::{Client, Reason};
 use crate::state::StateDir;
 use crate::store::view::{AttemptView, DecisionView, RunView, UsageView};
 use crate::store::{How, State};
@@ -24,7 +26,8 @@ use crate::store::{How, State};
 #[command(after_help = "\
 Examples:
   steadfast why 12
-  steadfast why train-7b             the newest run of the job")]
+  steadfast why train-7b             the newest run of the job, or what a job
+                                     waits for that has none")]
 pub(super) struct Arguments {
     /// A run, or a job for its newest run
     #[arg(value_name = "RUN|JOB")]
@@ -38,7 +41,11 @@ pub(super) struct Arguments {
 
 pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let source = Source::open(state)?;
-    let view = source.run(source.find(&what.run)?)?;
+    let run = match source.find(&what.run) {
+        Ok(run) => run,
+        Err(unknown) => return never_ran(what, unknown, console, state),
+    };
+    let view = source.run(run)?;
     // What keeps a run from going on is known to the daemon alone: slots, groups, other runs.
     let reasons = match view.state {
         State::Closed => Vec::new(),
@@ -59,11 +66,24 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     Ok(Exit::GOOD)
 }
 
+/// A job without a run waits for something as well: the daemon knows for what, as `jobs show` tells it.
+fn never_ran(what: &Arguments, unknown: Failure, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
+    let Ok(mut client) = Client::connect(state) else { return Err(unknown) };
+    let Ok(detail) = client.job(&what.run) else { return Err(unknown) };
+    if what.answer.json {
+        console.json(&detail)?;
+        return Ok(Exit::GOOD);
+    }
+    console.print(&jobs::page(&detail, console.width))?;
+    console.say(format_args!("it has no run yet; start one: steadfast start {}", what.run));
+    Ok(Exit::GOOD)
+}
+
 fn page(view: &RunView, attempts: &[AttemptView], reasons: &[Reason], width: usize) -> String {
     let (bold, style) = (text::HEADING, words::style(view.state, view.ending, view.trouble));
     let standing = words::standing(view.state, view.ending, view.held);
     let mut out = format!("{bold}run {}{bold:#} of {}: {style}{standing}{style:#}\n", view.run, view.job);
-    let _ = writeln!(out, "{}", text::wrap(&view.sentence, width, 2));
+    let _ = writeln!(out, "{}", text::wrap(&Local::here().sentence(&view.sentence, false), width, 2));
     for reason in reasons {
         let (sign, style) = if reason.blocks { ("waits", text::DOUBTFUL) } else { ("ok", text::GOOD) };
         let row = [

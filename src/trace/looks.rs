@@ -61,13 +61,13 @@ pub(super) fn short(span: Duration) -> String {
 /// Writes a time of day in a zone, with the date where that is not the day of `beside`.
 pub(super) fn clock(at: Moment, beside: Moment, zone: &TimeZone) -> String {
     let [at, beside] = [at, beside].map(|moment| in_zone(moment, zone));
-    let format = if at.date() == beside.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    let format = if at.date() == beside.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S %Z" };
     at.strftime(format).to_string()
 }
 
-/// Writes a date and a time of day in a zone.
+/// Writes a date and a time of day in a zone, and the zone.
 pub(super) fn date_and_clock(at: Moment, zone: &TimeZone) -> String {
-    in_zone(at, zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    in_zone(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 fn in_zone(at: Moment, zone: &TimeZone) -> jiff::ZonedDateTime {

@@ -130,7 +130,7 @@ impl Outcome {
             told.push_str(&format!(": \"{}\"", self.said));
         }
         for (finalizer, how) in run.finalizers.iter().filter_map(|one| Some((one, one.sentence.as_ref()?))) {
-            told.push_str(&format!("; finalizer {}: {how}", finalizer.number));
+            told.push_str(&format!("; finalizer {}: {how}", finalizer.piece));
         }
         told
     }

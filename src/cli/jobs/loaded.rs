@@ -4,6 +4,7 @@ use steadfast_retry::Pretty;
 
 use super::list;
 use crate::api::{JobDetail, JobRow};
+use crate::cli::local::Local;
 use crate::cli::text::{self, Cell};
 use crate::cli::words;
 use crate::job::Definition;
@@ -60,6 +61,7 @@ fn newest(past: &JobSummary) -> Cell {
 /// The page of one job.
 pub(super) fn page(detail: &JobDetail, now: Time, width: usize) -> String {
     let (bold, row) = (text::HEADING, &detail.job);
+    let local = Local::here();
     let about = row.about.as_ref().map_or_else(String::new, |about| format!(": {about}"));
     let mut facts: Vec<(&str, String)> = Vec::new();
     let definition = detail.definition.clone().and_then(|value| serde_json::from_value::<Definition>(value).ok());
@@ -68,8 +70,10 @@ pub(super) fn page(detail: &JobDetail, now: Time, width: usize) -> String {
         facts.push(("folder", definition.workdir.display().to_string()));
     }
     facts.push(("starts", starts(row)));
-    facts.push(("now", detail.sentence.clone()));
-    facts.extend(row.due_at.map(|due| ("next", format!("{due}, in {}", Pretty(due.since(now)).rounded()))));
+    facts.push(("now", local.sentence(&detail.sentence, false)));
+    facts.extend(
+        row.due_at.map(|due| ("next", format!("{}, in {}", local.full(due), Pretty(due.since(now)).rounded()))),
+    );
     if !row.under_way.is_empty() || row.waiting > 0 {
         let runs: Vec<String> = row.under_way.iter().map(ToString::to_string).collect();
         facts.push(("under way", format!("{} queued; running or waiting: {}", row.waiting, runs.join(", "))));

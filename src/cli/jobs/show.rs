@@ -2,17 +2,15 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::{Declared, Told, list, loaded, named};
+use super::{Declared, Told, list, named};
 use crate::api::{Client, Code, Problem};
 use crate::cli::answer::Answer;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text::{self, Cell};
-use crate::clock::Clock;
 use crate::job::{Action, Definition, Job, Program};
 use crate::state::StateDir;
-use crate::store::view::Time;
 
 /// Shows a job as it is understood: its command, its policy, when it starts
 #[derive(Args, Debug)]
@@ -34,7 +32,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&St
             if what.answer.json {
                 console.json(&detail)?;
             } else {
-                console.print(&loaded::page(&detail, Time::of(Clock::unkept().moment()), console.width))?;
+                console.print(&super::page(&detail, console.width))?;
             }
             return Ok(Exit::GOOD);
         }

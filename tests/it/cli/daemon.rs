@@ -175,6 +175,8 @@ fn without_a_daemon_what_waits_waits_for_one() {
     drop(serving);
     let mut said = desk.say(&["ps"]).out;
     assert!(said.starts_with("daemon: none runs; start `steadfast serve`\n"), "{said}");
+    said = desk.say(&["show", "slow"]).out;
+    assert!(said.starts_with("daemon: none runs; start `steadfast serve`\n"), "{said}");
     said = desk.say(&["why", "slow"]).out;
     assert!(said.contains("waits  daemon") && said.contains("none runs; start `steadfast serve`"), "{said}");
 }
@@ -319,4 +321,32 @@ fn a_run_whose_process_was_killed_is_lost_and_never_started_by_a_daemon() {
     assert_eq!(starts.lines().count(), 1, "nobody started it again");
     let orphan = starts.trim().parse().ok().and_then(Pid::from_raw).unwrap();
     kill_process(orphan, Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_job_that_never_ran_is_told_as_far_as_it_is_known() {
+    let desk = Desk::new().with("jobs/all.toml", DECLARED);
+    let _serving = Serving::begin(&desk);
+    let said = desk.say(&["why", "yearly"]);
+    let waits = said.out.contains("its schedule starts it next at") && !said.out.contains("Z,");
+    assert!(said.code == 0 && waits && said.err.contains("steadfast start yearly"), "{}{}", said.out, said.err);
+    assert_eq!(desk.say(&["hold", "yearly"]).code, 0);
+    assert!(desk.say(&["why", "yearly"]).out.contains("it is held: nothing of it begins"));
+    let said = desk.say(&["why", "yearlyy"]);
+    assert!(said.code == 4 && said.err.contains("help: "), "{}", said.err);
+}
+
+#[test]
+fn what_is_unknown_is_told_with_what_there_is() {
+    let desk = Desk::new().with("jobs/all.toml", JOBS);
+    let _serving = Serving::begin(&desk);
+    for (arguments, help) in [
+        (["hold", "quik"], "help: did you mean `quick`?"),
+        (["release", "nope"], "help: there are: bad, long, quick"),
+        (["cancel", "99"], "help: `steadfast ps` lists runs"),
+        (["hold", "99"], "help: `steadfast ps` lists runs"),
+    ] {
+        let said = desk.say(&arguments);
+        assert!(said.code == 4 && said.err.contains(help), "{arguments:?}: {}", said.err);
+    }
 }

@@ -141,3 +141,19 @@ fn what_jobs_inherit_is_told_in_full() {
         assert!(told.contains(&name), "{name} is inherited, and not told: {page}");
     }
 }
+
+#[test]
+fn without_a_daemon_it_is_said_first_which_files_are_looked_at() {
+    let desk = Desk::new();
+    let said = desk.say(&["jobs", "list"]);
+    assert!(
+        said.code == 4 && said.err.starts_with("error: no daemon runs") && said.err.contains("help: "),
+        "{}",
+        said.err
+    );
+    let desk = desk.with("Cargo.toml", "[package]\nname = \"x\"\n").with("b.toml", JOBS);
+    let said = desk.say(&["jobs", "list"]);
+    let first = said.err.lines().next().unwrap();
+    assert_eq!(first, "no daemon runs; looking at files of the current folder: Cargo.toml, b.toml");
+    assert!(said.code == 3 && said.err.ends_with("files of jobs elsewhere are named with --file\n"), "{}", said.err);
+}

@@ -236,3 +236,77 @@ fn the_doctor_names_what_it_looked_at() {
     std::fs::set_permissions(desk.path("state"), open).unwrap();
     assert!(desk.say(&["doctor"]).out.contains("help: chmod 700 /here/state"));
 }
+
+#[test]
+fn where_nothing_was_started_the_list_is_empty() {
+    let desk = Desk::new();
+    let said = desk.say(&["ps", "--json"]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&said.out).unwrap(), serde_json::json!({ "runs": [] }));
+    let desk = desk.with("jobs/all.toml", "[group.none]\nslots = 1\n");
+    assert_eq!(desk.say(&["serve", "jobs", "--until-idle"]).code, 0);
+    let said = desk.say(&["ps"]);
+    assert!(
+        said.code == 0 && said.err.starts_with("nothing was started yet; next: steadfast jobs list"),
+        "{}",
+        said.err
+    );
+    desk.say(&["run", "--", "true"]);
+    assert!(desk.say(&["ps", "ending:failed"]).err.starts_with("no run is like that"));
+}
+
+#[test]
+fn a_long_list_goes_on_with_the_command_that_it_names() {
+    let desk = Desk::new();
+    (0..5).for_each(|_| assert_eq!(desk.say(&["run", "--name", "fine", "--", "true"]).code, 0));
+    let runs = |arguments: &[&str]| {
+        let said = desk.say(arguments);
+        let first = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
+        (said.out.lines().skip(1).map(first).collect::<Vec<_>>().join(" "), said.err)
+    };
+    let (page, more) = runs(&["ps", "-n", "2", "--newest", "job:@fine"]);
+    assert_eq!((page.as_str(), more.as_str()), ("5 4", "there are more: steadfast ps -n 2 --before 4 'job:@fine'\n"));
+    let (page, more) = runs(&["ps", "-n", "2", "--before", "4", "job:@fine"]);
+    assert_eq!((page.as_str(), more.as_str()), ("3 2", "there are more: steadfast ps -n 2 --before 2 'job:@fine'\n"));
+    assert_eq!(runs(&["ps", "-n", "2", "--before", "2", "job:@fine"]), ("1".to_owned(), String::new()));
+    assert_eq!(runs(&["ps", "-n", "3"]).1, "there are more: steadfast ps -n 6\n");
+}
+
+#[test]
+fn times_are_those_of_the_wall_and_name_their_zone() {
+    let desk = after_two_runs();
+    let at = |zone: &str, arguments: &[&str]| {
+        let output = desk.command(arguments).env("TZ", zone).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for arguments in [&["show", "1"][..], &["trace", "1"]] {
+        let (here, there) = (at("UTC", arguments), at("Asia/Shanghai", arguments));
+        assert!(here.contains(" UTC") && there.contains(" CST") && !there.contains(" UTC"), "{here}{there}");
+    }
+    let opened = |out: String| serde_json::from_str::<serde_json::Value>(&out).unwrap()["opened_at"].clone();
+    let json = &["show", "1", "--json"];
+    assert_eq!(opened(at("Asia/Shanghai", json)), opened(at("UTC", json)), "programs get UTC");
+}
+
+#[test]
+fn a_finalizer_has_one_name_everywhere() {
+    let jobs =
+        "[job.told]\nfinally = [{ on = \"always\", run = [\"echo\", \"bye\"] }]\ncommand = { run = [\"true\"] }\n";
+    let desk = Desk::new().with("jobs/all.toml", jobs);
+    let served = desk.say(&["serve", "jobs", "--until-idle"]);
+    for (arguments, said) in
+        [("serve", served.err), ("show", desk.say(&["show", "1"]).out), ("trace", desk.say(&["trace", "1"]).out)]
+    {
+        assert!(said.contains("finalizer f0.1"), "{arguments}: {said}");
+    }
+    assert_eq!(desk.say(&["logs", "1#f0.1"]).out, "bye\n");
+    assert!(desk.say(&["logs", "--help"]).out.contains("12#f0.1"));
+}
+
+#[test]
+fn who_ran_a_command_is_known_without_a_variable() {
+    let desk = Desk::new();
+    assert!(desk.command(&["run", "--", "true"]).env_remove("USER").status().unwrap().success());
+    let by = serde_json::from_str::<serde_json::Value>(&desk.say(&["show", "1", "--json"]).out).unwrap()["by"].clone();
+    assert!(by != "somebody" && by.as_str().is_some_and(|by| !by.is_empty()), "{by}");
+}
