@@ -109,10 +109,11 @@ fn lay_out(file: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let work = file.parent().expect("the file lies in a folder of the demo");
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(work)?;
-    let quoted = |path: &Path| serde_json::Value::from(path.to_string_lossy()).to_string();
+    // Braces would name a value of the job.
+    let literal = |path: &Path| path.to_string_lossy().replace('{', "{{").replace('}', "}}");
+    let quoted = |path: &Path| serde_json::Value::from(literal(path)).to_string();
     let variables = format!("{{ DEMO_PROGRAM = {}, DEMO_FOLDER = {} }}", quoted(&own_path()), quoted(work));
-    // In an argument braces would name a value of the job.
-    let report = quoted(&work.join("report.txt")).replace('{', "{{").replace('}', "}}");
+    let report = quoted(&work.join("report.txt"));
     std::fs::write(file, JOBS.replace("\"@surroundings@\"", &variables).replace("\"@report@\"", &report))
 }
 
