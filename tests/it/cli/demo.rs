@@ -52,9 +52,9 @@ fn the_demo_tells_what_the_journal_says_and_shows_it_again() {
 fn a_demo_that_goes_otherwise_says_what_and_fails() {
     let desk = Desk::new();
     std::fs::create_dir(desk.path("empty")).unwrap();
-    // The folder's name tries what a shell and TOML take for something else. Without `sleep` the job that was to run into its time limit is missing its program.
+    // The folder's name tries what a shell, a job and TOML each take for something else. Without `sleep` the job that was to run into its time limit is missing its program.
     let output =
-        desk.command(&["demo", "--state", "it's \"$1\""]).env("PATH", desk.path("empty")).output().unwrap();
+        desk.command(&["demo", "--state", "it's {job} \"$1\""]).env("PATH", desk.path("empty")).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{out}{err}");
     assert!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use steadfast_retry::table::Located;
 
@@ -50,12 +50,12 @@ impl Maker<'_, '_> {
     }
 
     pub(super) fn workdir(&mut self, table: &JobTable, known: &[&str]) -> PathBuf {
-        let Some(workdir) = &table.workdir else { return self.folder.to_owned() };
+        let Some(workdir) = &table.workdir else { return literal(self.folder) };
         if workdir.value.is_empty() {
             self.tell(Code::ENVIRONMENT, &workdir.span, "`workdir` is empty", "leave it out for the file's own folder");
         }
         self.placeholders(&workdir.span, &workdir.value, known);
-        self.folder.join(&workdir.value)
+        literal(self.folder).join(&workdir.value)
     }
 
     pub(super) fn matrix(&mut self, table: &JobTable) -> Matrix {
@@ -172,5 +172,13 @@ impl Maker<'_, '_> {
             Cell::Text(text) => text.clone(),
             Cell::AsWritten => self.source.text().get(cell.span.clone()).unwrap_or_default().to_owned(),
         }
+    }
+}
+
+/// Writes the folder of a file so that braces in its name stand for themselves: nobody wrote them as a place for a value.
+fn literal(folder: &Path) -> PathBuf {
+    match folder.to_str() {
+        Some(text) if text.contains(['{', '}']) => text.replace('{', "{{").replace('}', "}}").into(),
+        Some(_) | None => folder.to_owned(),
     }
 }
