@@ -37,7 +37,7 @@ impl Weights {
                 wrong.push(format!("the trainings have not come to their end: {one}, and {other}"));
             }
             (Some(one), Some(other)) => {
-                wrong.push(format!("the weights differ: {one} of `training`, {other} of `undisturbed`"))
+                wrong.push(format!("the weights differ: {one} of `training`, {other} of `undisturbed`"));
             }
             (None, _) => wrong.push("`training` left no whole weights".to_owned()),
             (Some(_), None) => wrong.push("`undisturbed` left no whole weights".to_owned()),
