@@ -297,7 +297,7 @@ impl Hands {
 async fn close_when_spare(shared: Weak<Shared>, pool: ShimId) {
     let mut launched = 0;
     loop {
-        tokio::time::sleep(POOL_SPARE).await;
+        let _ = tokio::time::timeout(POOL_SPARE, std::future::pending::<()>()).await;
         let Some(shared) = shared.upgrade() else { return };
         let mut state = shared.state();
         let now = state.shims.get(&pool).map_or(launched, |held| held.launched);

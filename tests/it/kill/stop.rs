@@ -119,12 +119,12 @@ fn what_was_lost_together_leaves_nothing_while_the_daemon_lives() {
     place.declare_policy().declare_workers("together", 3, 400, "tidy", "");
     let daemon = place.start(&["--until-idle", "--slots", "3"]);
     eventually("three attempts run", || said(&place, "begin") == 3);
-    let pool = place.shims()[0];
+    let pools = place.shims();
     let families = steadfast::sys::proc::by_parent();
-    let programs = steadfast::sys::proc::family(&families[&pool]);
-    signal(pool, "STOP");
-    programs.iter().for_each(|program| signal(program.pid, "KILL"));
-    signal(pool, "KILL");
+    pools.iter().for_each(|pool| signal(*pool, "STOP"));
+    let held = pools.iter().flat_map(|pool| steadfast::sys::proc::family(&families[pool]));
+    held.for_each(|program| signal(program.pid, "KILL"));
+    pools.iter().for_each(|pool| signal(*pool, "KILL"));
     eventually("all are known to be lost", || {
         let rows = reader(&place);
         rows.query_row("SELECT count(*) FROM attempts WHERE state = 'interrupted'", (), |row| row.get::<_, i64>(0))

@@ -202,6 +202,11 @@ impl House {
         shims[0].who.unwrap().pid
     }
 
+    /// The processes of the shims that live.
+    pub(super) fn pools(&self) -> Vec<i32> {
+        self.hands().shims().into_iter().filter_map(|shim| shim.who).map(|who| who.pid).collect()
+    }
+
     /// Closes the pool and waits until no shim lives and no file is left.
     pub(super) fn empty(&mut self) {
         self.hands().close_pool();

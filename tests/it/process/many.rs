@@ -6,7 +6,7 @@ use std::time::Instant;
 use steadfast::exec::{Fate, Report, Status};
 use steadfast::failpoint;
 
-use super::house::{House, code};
+use super::house::{House, code, eventually};
 
 #[test]
 fn two_thousand_programs_leave_nothing() {
@@ -28,23 +28,42 @@ fn two_thousand_programs_leave_nothing() {
         }
     }
     let rate = f64::from(count) / began.elapsed().as_secs_f64();
-    let shim = house.shim();
-    let children = steadfast::sys::proc::children(shim).unwrap();
-    assert!(children.is_empty(), "zombies or worse: {children:?}");
-    let stat = std::fs::read_to_string(format!("/proc/{shim}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: Vec<u64> = fields[11..15].iter().map(|field| field.parse().unwrap()).collect();
-    eprintln!(
-        "shim: user {}0 ms, kernel {}0 ms; its children: user {}0 ms, kernel {}0 ms",
-        ticks[0], ticks[1], ticks[2], ticks[3]
-    );
-    let status = std::fs::read_to_string(format!("/proc/{shim}/status")).unwrap();
-    let rss = status.lines().find(|line| line.starts_with("VmRSS")).unwrap().to_owned();
-    let open = std::fs::read_dir(format!("/proc/{shim}/fd")).unwrap().count();
-    assert!(open < 20, "{open} descriptors");
+    for shim in house.pools() {
+        let children = steadfast::sys::proc::children(shim).unwrap();
+        assert!(children.is_empty(), "zombies or worse: {children:?}");
+        let open = std::fs::read_dir(format!("/proc/{shim}/fd")).unwrap().count();
+        assert!(open < 20, "{open} descriptors");
+    }
     house.empty();
     assert!(!house.folder.path().join("logs").exists(), "no output, no file");
-    eprintln!("{rate:.0} a second, raw loop {:.0} a second; shim {rss}", raw(count, slots));
+    eprintln!("{rate:.0} a second, raw loop {:.0} a second", raw(count, slots));
+}
+
+/// One pool holds what comes one by one; several share what comes at once, and those to spare are closed after a while.
+#[test]
+fn pools_come_with_the_rush_and_go_with_it() {
+    let mut house = House::new();
+    for _ in 0..20 {
+        let launch = house.launch(&["true"]);
+        house.run(launch);
+    }
+    let first = house.shim();
+    let launches: Vec<_> = (0..40).map(|_| house.launch(&["true"])).collect();
+    let starts: Vec<_> = launches.into_iter().map(|launch| house.begin(launch)).collect();
+    let pools = house.pools();
+    let processors = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(pools.len(), processors.min(4), "a rush is shared by as many as there are processors, up to four");
+    let mut ended = Vec::new();
+    while ended.len() < starts.len() {
+        if let Report::Ended { exit, mark } = house.next() {
+            house.commit(&exit.start, mark);
+            ended.push(exit.start);
+        }
+    }
+    ended.sort_unstable();
+    assert_eq!(ended, starts, "each once");
+    eventually("the spare ones are gone", || house.pools() == [first]);
+    house.empty();
 }
 
 /// The bare loop: spawn and wait, so many at a time.
