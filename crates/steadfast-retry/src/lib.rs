@@ -71,6 +71,7 @@
 //! | `serde` | every word as data |
 //! | `toml` | policies from files |
 //! | `schema` | the JSON schema of those files, for editors |
+//! | `http` | classes and server-directed delays from statuses and headers |
 //! | `tracing` | a span per call, an event per step; only giving up is an error |
 //!
 //! # Costs
@@ -109,9 +110,13 @@ mod dice;
 mod duration;
 mod engine;
 mod event;
+#[cfg(feature = "std")]
+pub mod exit;
 mod finalizer;
 mod flaw;
 mod forecast;
+#[cfg(feature = "http")]
+pub mod http;
 mod ledger;
 mod limits;
 mod macros;

@@ -117,6 +117,8 @@ const LIBRARY: &[(&str, u8)] = &[
     ("attempts", 2),
     ("call", 2),
     ("classify", 2),
+    ("exit", 2),
+    ("http", 2),
     ("macros", 2),
     ("report", 2),
     ("run", 2),
