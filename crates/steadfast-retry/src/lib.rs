@@ -121,8 +121,11 @@ mod ledger;
 mod limits;
 mod macros;
 mod moment;
+mod nearest;
 mod outcome;
 mod policy;
+#[cfg(feature = "std")]
+mod registry;
 mod report;
 mod rule;
 mod run;
@@ -148,7 +151,10 @@ pub use forecast::{End, Expected, Forecast, Row, Three};
 pub use ledger::Ledger;
 pub use limits::{AttemptLimit, Limits};
 pub use moment::Moment;
+pub use nearest::nearest;
 pub use outcome::{Ending, Failure, Outcome};
 pub use policy::{BadPolicy, Policy, PolicyBuilder};
+#[cfg(feature = "std")]
+pub use registry::{Changes, NoPolicy, Registry, registry};
 pub use report::{GaveUp, Report, Try};
 pub use rule::{Origin, Rule};

@@ -120,6 +120,8 @@ const LIBRARY: &[(&str, u8)] = &[
     ("exit", 2),
     ("http", 2),
     ("macros", 2),
+    ("nearest", 0),
+    ("registry", 2),
     ("report", 2),
     ("run", 2),
     ("table", 2),

@@ -6,9 +6,8 @@ use super::{checked, class_of, server_delay};
 use crate::{Class, Classify};
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-    let pair = |(name, value): &(&'static str, &'static str)| {
-        (HeaderName::from_static(name), HeaderValue::from_static(value))
-    };
+    let pair =
+        |(name, value): &(&'static str, &'static str)| (HeaderName::from_static(name), HeaderValue::from_static(value));
     pairs.iter().map(pair).collect()
 }
 
