@@ -21,3 +21,6 @@ pub mod store;
 pub mod sys;
 pub mod terminal;
 pub mod trace;
+
+#[cfg(feature = "backoff")]
+pub use steadfast_backoff as backoff;

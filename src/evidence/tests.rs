@@ -2,6 +2,7 @@
 
 mod codes;
 mod forms;
+mod library;
 mod rows;
 mod search;
 mod weighing;

@@ -8,11 +8,21 @@ use crate::invocation::Invocation;
 /// Which folder's benches belong to which package.
 const FOLDERS: [(&str, &str); 2] = [("benches", "steadfast"), ("crates/steadfast-retry/benches", "steadfast-retry")];
 
+/// The library beside its peers: a workspace of its own.
+const PEERS: &str = "crates/steadfast-retry/benches/peers";
+
+fn beside_peers() -> Result<(), Trouble> {
+    Invocation::new(&format!(
+        "cargo run --locked --release --target-dir target/peers --manifest-path {PEERS}/Cargo.toml"
+    ))
+    .run()
+}
+
 pub(crate) fn main(mut arguments: Arguments) -> Result<(), Trouble> {
     let wanted = arguments.name();
     arguments.finish()?;
 
-    let mut known = Vec::new();
+    let mut known = vec![(PEERS, "retry".to_owned())];
     for (folder, package) in FOLDERS {
         known.extend(stems(folder)?.into_iter().map(|name| (package, name)));
     }
@@ -24,6 +34,9 @@ pub(crate) fn main(mut arguments: Arguments) -> Result<(), Trouble> {
         return Err(format!("{asked}\nhelp: there are these: {known}"));
     }
     chosen.iter().try_for_each(|(package, name)| {
+        if *package == PEERS {
+            return beside_peers();
+        }
         Invocation::new(&format!("cargo bench --locked -p {package} --all-features --bench {name}")).run()
     })
 }

@@ -30,7 +30,7 @@ fn main() -> Result<(), GaveUp<String>> {
                 // `failed` would do for an error that knows its class; here the loop knows it.
                 let pause = run.failed_as(error, Failure::of(Class::known("net-reset")))?;
                 println!("  waiting {:?}", pause.delay());
-                pause.wait();
+                pause.wait()?;
             }
         }
     };

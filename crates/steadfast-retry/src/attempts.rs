@@ -42,7 +42,7 @@ pub(crate) use session::Session;
 /// let page = loop {
 ///     match fetch(&mut answers) {
 ///         Ok(page) => break run.succeed(page),
-///         Err(error) => run.failed(error)?.wait(), // in async code: `run.failed(error)?.await`
+///         Err(error) => run.failed(error)?.wait()?, // in async code: `run.failed(error)?.await?`
 ///     }
 /// };
 /// assert_eq!(page, "page");
@@ -120,6 +120,30 @@ impl<F: FnOnce(&Closing<'_>)> Finally for Then<F> {
     }
 }
 
+impl<'p, W: World> Attempts<'p, W> {
+    /// Adds what follows the end of the run, whichever it is: success, giving up, a panic, being dropped.
+    ///
+    /// ```
+    /// use steadfast_retry::{Delay, Policy};
+    ///
+    /// let policy = Policy::simple("fetch", 3, Delay::ZERO);
+    /// let mut ending = None;
+    /// let run = policy.start().finally(|closing| ending = Some(closing.ending().as_str()));
+    /// run.succeed(());
+    /// assert_eq!(ending, Some("succeeded"));
+    /// ```
+    pub fn finally<F: FnOnce(&Closing<'_>)>(mut self, finally: F) -> Attempts<'p, W, Then<F>>
+    where
+        W: Clone,
+    {
+        // These are dropped, and say nothing.
+        self.is_open = false;
+        let mut followed = Attempts::begin(self.policy, self.world.clone(), Some(Then(finally)));
+        followed.began = self.began;
+        followed
+    }
+}
+
 impl<'p, W: World, F: Finally> Attempts<'p, W, F> {
     #[inline]
     pub(crate) fn begin(policy: &'p Policy, world: W, finally: Option<F>) -> Self {
@@ -153,12 +177,10 @@ impl<'p, W: World, F: Finally> Attempts<'p, W, F> {
 
     /// Tells that the attempt failed. What it returns must be waited for before the next attempt.
     ///
-    /// If the deadline passes during that wait (a machine that slept, say), the next failure ends the run whatever its class.
-    ///
     /// # Errors
     ///
     /// Returns [`GaveUp`] if no other attempt is owed.
-    pub fn failed<E: Classify + fmt::Display>(&mut self, error: E) -> Result<Pause<'_, 'p, W, F>, GaveUp<E>> {
+    pub fn failed<E: Classify + fmt::Display>(&mut self, error: E) -> Result<Pause<'_, 'p, E, W, F>, GaveUp<E>> {
         let failure = error.classify();
         self.failed_as(error, failure)
     }
@@ -172,9 +194,9 @@ impl<'p, W: World, F: Finally> Attempts<'p, W, F> {
         &mut self,
         error: E,
         failure: impl Into<Failure>,
-    ) -> Result<Pause<'_, 'p, W, F>, GaveUp<E>> {
+    ) -> Result<Pause<'_, 'p, E, W, F>, GaveUp<E>> {
         match self.fail(failure.into(), kept_text(&error)) {
-            Some(delay) => Ok(Pause { run: self, delay }),
+            Some(delay) => Ok(Pause::new(self, delay)),
             None => Err(self.give_up(Some(error))),
         }
     }

@@ -71,6 +71,7 @@
 //! | `serde` | every word as data |
 //! | `toml` | policies from files |
 //! | `schema` | the JSON schema of those files, for editors |
+//! | `http` | classes and server-directed delays from statuses and headers |
 //! | `tracing` | a span per call, an event per step; only giving up is an error |
 //!
 //! # Costs
@@ -109,15 +110,22 @@ mod dice;
 mod duration;
 mod engine;
 mod event;
+#[cfg(feature = "std")]
+pub mod exit;
 mod finalizer;
 mod flaw;
 mod forecast;
+#[cfg(feature = "http")]
+pub mod http;
 mod ledger;
 mod limits;
 mod macros;
 mod moment;
+mod nearest;
 mod outcome;
 mod policy;
+#[cfg(feature = "std")]
+mod registry;
 mod report;
 mod rule;
 mod run;
@@ -143,7 +151,10 @@ pub use forecast::{End, Expected, Forecast, Row, Three};
 pub use ledger::Ledger;
 pub use limits::{AttemptLimit, Limits};
 pub use moment::Moment;
+pub use nearest::nearest;
 pub use outcome::{Ending, Failure, Outcome};
 pub use policy::{BadPolicy, Policy, PolicyBuilder};
+#[cfg(feature = "std")]
+pub use registry::{Changes, NoPolicy, Registry, registry};
 pub use report::{GaveUp, Report, Try};
 pub use rule::{Origin, Rule};

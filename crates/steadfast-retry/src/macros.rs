@@ -36,6 +36,25 @@
 /// # Ok::<(), steadfast_retry::GaveUp<io::Error>>(())
 /// ```
 ///
+/// # Policy
+///
+/// A [`Policy`](crate::Policy), or what leads to one (a reference, an `Arc`, a `Box`, a `LazyLock`); the name of one that
+/// [`registry`](crate::registry) knows, and a panic if it does not; or one that is written here, with the methods of
+/// [`PolicyBuilder`](crate::PolicyBuilder) as keys. Its name is then the place of the call.
+///
+/// ```
+/// use steadfast_retry::{Delay, retry};
+/// use std::time::Duration;
+///
+/// let mut calls = 0;
+/// let value = retry!(policy(attempts = 4, delay = Delay::constant(Duration::from_millis(1))), {
+///     calls += 1;
+///     if calls < 4 { Err("not yet") } else { Ok(calls) }
+/// })?;
+/// assert_eq!(value, 4);
+/// # Ok::<(), steadfast_retry::GaveUp<&str>>(())
+/// ```
+///
 /// # Forms
 ///
 /// | body | what it is |
@@ -64,6 +83,15 @@
 /// than what is left of its deadline, is dropped at that point and fails with the class `timeout`. A blocking call is never cut.
 #[macro_export]
 macro_rules! retry {
+    (policy($($key:ident = $value:expr),+ $(,)?), $($rest:tt)*) => {
+        $crate::retry!(
+            $crate::Policy::named(::core::concat!(::core::file!(), ":", ::core::line!()))
+                $(.$key($value))+
+                .build()
+                .expect("the policy that is written at the call can begin and end"),
+            $($rest)*
+        )
+    };
     ($policy:expr, async move |$attempt:pat_param| -> $output:ty $body:block $(, $key:ident = $value:expr)* $(,)?) => {
         $crate::__retry_async!(($policy) ($attempt) ($output) (async move $body) $(($key $value))*)
     };
@@ -107,8 +135,9 @@ macro_rules! retry {
 #[macro_export]
 macro_rules! __retry_blocking {
     (($policy:expr) ($attempt:pat) ($output:ty) ($body:block) $(($key:ident $value:expr))*) => {{
-        let __policy: &$crate::Policy = &$policy;
-        let mut __call = $crate::call::Options::new()$(.$key($value))*.begin(__policy);
+        let __policy = &$policy;
+        let __held = $crate::call::HasPolicy::hold(__policy);
+        let mut __call = $crate::call::Options::new()$(.$key($value))*.begin(&__held);
         loop {
             #[allow(unused_variables, unused_braces, clippy::redundant_closure_call, clippy::ignored_unit_patterns)]
             let __result = {
@@ -135,8 +164,9 @@ macro_rules! __retry_blocking {
 #[macro_export]
 macro_rules! __retry_async {
     (($policy:expr) ($attempt:pat) ($output:ty) ($body:expr) $(($key:ident $value:expr))*) => {{
-        let __policy: &$crate::Policy = &$policy;
-        let mut __call = $crate::call::Options::new()$(.$key($value))*.begin(__policy);
+        let __policy = &$policy;
+        let __held = $crate::call::HasPolicy::hold(__policy);
+        let mut __call = $crate::call::Options::new()$(.$key($value))*.begin(&__held);
         loop {
             // The attempt's result is no variable and the wait stands outside the match: whatever lives across a wait
             // would have to be `Send`, and an error need not be.

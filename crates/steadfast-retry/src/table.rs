@@ -37,7 +37,6 @@ mod delay;
 mod error;
 mod forms;
 mod guard;
-mod nearest;
 mod place;
 mod resolve;
 #[cfg(feature = "schema")]
@@ -52,11 +51,11 @@ use serde::Deserialize;
 
 use crate::{AttemptLimit, On};
 
+pub use crate::nearest::nearest;
 pub use delay::DelayTable;
 pub use error::{PolicyError, PolicyErrorKind, PolicyErrors};
 pub use forms::Classes;
 pub use guard::{LONGEST_TEXT, Refusal};
-pub use nearest::nearest;
 pub use place::{Located, Site, Source};
 pub use resolve::Resolved;
 pub use set::PolicySet;

@@ -75,7 +75,7 @@ async fn the_loop_form_is_awaited() -> Result<(), GaveUp<io::Error>> {
     let got = loop {
         match client.get().await {
             Ok(got) => break run.succeed(got),
-            Err(error) => run.failed(error)?.await,
+            Err(error) => run.failed(error)?.await?,
         }
     };
     assert_eq!((got, now() - began), (3, secs(14)));

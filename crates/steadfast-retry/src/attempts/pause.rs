@@ -3,41 +3,59 @@
 
 use core::fmt;
 use core::future::{Future, IntoFuture};
+use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
 use super::{Attempts, Finally, Session};
-use crate::report::Try;
+use crate::report::{GaveUp, Try};
 use crate::world::{Async, Blocking, DefaultWorld, World};
 use crate::{Because, Pretty};
 
 /// A delay that was decided: wait for it, with [`Pause::wait`] or `.await`, before the next attempt.
+///
+/// Both say [`GaveUp`] if the deadline passed meanwhile, as it does where a machine slept or a thread was kept waiting: then there is
+/// no next attempt.
 #[must_use = "the delay is not waited for yet: call `wait()`, or `.await` it"]
-pub struct Pause<'r, 'p, W = DefaultWorld, F: Finally = super::NoFinally> {
-    pub(super) run: &'r mut Attempts<'p, W, F>,
-    pub(super) delay: Duration,
+pub struct Pause<'r, 'p, E, W = DefaultWorld, F: Finally = super::NoFinally> {
+    run: &'r mut Attempts<'p, W, F>,
+    delay: Duration,
+    /// Only its type is wanted: what comes back has no error where the deadline passed.
+    error: PhantomData<fn() -> E>,
 }
 
-impl<W: World, F: Finally> Pause<'_, '_, W, F> {
+impl<'r, 'p, E, W: World, F: Finally> Pause<'r, 'p, E, W, F> {
+    pub(super) const fn new(run: &'r mut Attempts<'p, W, F>, delay: Duration) -> Self {
+        Self { run, delay, error: PhantomData }
+    }
+
     /// Returns how long it is.
     #[must_use]
     pub const fn delay(&self) -> Duration {
         self.delay
     }
-}
 
-impl<W: Blocking, F: Finally> Pause<'_, '_, W, F> {
-    /// Waits on this thread; a delay of zero touches no timer.
-    pub fn wait(self) {
-        self.run.sleep(self.delay);
-        self.run.resume(self.delay);
+    fn over(&mut self) -> Result<(), GaveUp<E>> {
+        if self.run.resume(self.delay) { Ok(()) } else { Err(self.run.give_up(None)) }
     }
 }
 
-impl<'r, 'p, W: Async, F: Finally> IntoFuture for Pause<'r, 'p, W, F> {
-    type Output = ();
-    type IntoFuture = PauseFuture<'r, 'p, W, F>;
+impl<E, W: Blocking, F: Finally> Pause<'_, '_, E, W, F> {
+    /// Waits on this thread; a delay of zero touches no timer.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`GaveUp`] if the deadline passed meanwhile.
+    pub fn wait(mut self) -> Result<(), GaveUp<E>> {
+        self.run.sleep(self.delay);
+        self.over()
+    }
+}
+
+impl<'r, 'p, E, W: Async, F: Finally> IntoFuture for Pause<'r, 'p, E, W, F> {
+    type Output = Result<(), GaveUp<E>>;
+    type IntoFuture = PauseFuture<'r, 'p, E, W, F>;
 
     fn into_future(self) -> Self::IntoFuture {
         let waiting = self.run.delay_timer(self.delay);
@@ -45,7 +63,7 @@ impl<'r, 'p, W: Async, F: Finally> IntoFuture for Pause<'r, 'p, W, F> {
     }
 }
 
-impl<W, F: Finally> fmt::Debug for Pause<'_, '_, W, F> {
+impl<E, W, F: Finally> fmt::Debug for Pause<'_, '_, E, W, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pause").field("delay", &self.delay).finish()
     }
@@ -53,21 +71,17 @@ impl<W, F: Finally> fmt::Debug for Pause<'_, '_, W, F> {
 
 /// A delay that is being waited for.
 #[must_use = "futures do nothing unless awaited"]
-pub struct PauseFuture<'r, 'p, W: Async, F: Finally> {
+pub struct PauseFuture<'r, 'p, E, W: Async, F: Finally> {
     waiting: Waiting<W::Timer>,
-    pause: Pause<'r, 'p, W, F>,
+    pause: Pause<'r, 'p, E, W, F>,
 }
 
-impl<W: Async, F: Finally> Future for PauseFuture<'_, '_, W, F> {
-    type Output = ();
+impl<E, W: Async, F: Finally> Future for PauseFuture<'_, '_, E, W, F> {
+    type Output = Result<(), GaveUp<E>>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let waited = Pin::new(&mut this.waiting).poll(context);
-        if waited.is_ready() {
-            this.pause.run.resume(this.pause.delay);
-        }
-        waited
+        Pin::new(&mut this.waiting).poll(context).map(|()| this.pause.over())
     }
 }
 

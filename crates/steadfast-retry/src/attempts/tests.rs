@@ -274,7 +274,7 @@ fn the_loop_form_needs_no_closure() {
         loop {
             match flaky(run.attempt().number(), 1) {
                 Ok(number) => break Ok(run.succeed(number)),
-                Err(error) => run.failed(error)?.wait(),
+                Err(error) => run.failed(error)?.wait()?,
             }
         }
     };
@@ -284,7 +284,7 @@ fn the_loop_form_needs_no_closure() {
         loop {
             match flaky(run.attempt().number(), 5) {
                 Ok(number) => break Ok(run.succeed(number)),
-                Err(error) => run.failed(error)?.await,
+                Err(error) => run.failed(error)?.await?,
             }
         }
     };

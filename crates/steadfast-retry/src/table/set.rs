@@ -11,9 +11,9 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::PolicyErrorKind as Kind;
-use super::nearest::nearest;
 use super::{Located, PolicyError, PolicyErrors, PolicyTable, Refusal, Resolved, Site, Source};
 use crate::class::is_kebab_case;
+use crate::nearest::nearest;
 use crate::{Class, ClassPattern, Policy};
 
 /// Policies by name, from one file or many, as written; each is put together when it is asked for.

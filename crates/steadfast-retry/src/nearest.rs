@@ -12,7 +12,7 @@ const MOST_NAMES: usize = 2_000;
 /// difference; of names that are equally near, the first in the alphabet is taken.
 ///
 /// ```
-/// use steadfast_retry::table::nearest;
+/// use steadfast_retry::nearest;
 ///
 /// assert_eq!(nearest("Atempts", ["delay", "attempts"]), Some("attempts"));
 /// assert_eq!(nearest("retries", ["delay", "attempts"]), None);
