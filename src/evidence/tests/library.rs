@@ -8,7 +8,7 @@ use crate::evidence::{Classes, Evidence, ExitCodes, Fact, classify};
 
 fn of_table(fact: Fact) -> String {
     let evidence = Evidence { facts: vec![fact], ..Evidence::of_program("work") };
-    let class = classify(&Classes::shipped(), &evidence, &ExitCodes::one(0)).class;
+    let class = classify(Classes::shipped(), &evidence, &ExitCodes::one(0)).class;
     class.map_or_else(|| "none".to_owned(), |class: Class| class.as_str().to_owned())
 }
 
