@@ -60,7 +60,9 @@ impl Dispatcher {
         self.lanes.set_slots(config.groups.values().map(|group| (group.name.as_str(), group.slots)));
         let begun = self.book.load(&config, hour.wall);
         let jobs = config.jobs.len() as u32;
-        self.outbox.write(Entry::of_daemon(hour.at, DaemonHappened::Loaded { jobs, difference }));
+        if let Some(difference) = difference {
+            self.outbox.write(Entry::of_daemon(hour.at, DaemonHappened::Loaded { jobs, difference }));
+        }
         for (job, cursor) in begun {
             let until = nanos(cursor);
             self.outbox.write(Entry::of_job(hour.at, job, JobHappened::Evaluated { until, missed: 0 }));
