@@ -212,10 +212,12 @@ impl Dispatcher {
         if let Some(point) = order.point {
             let size = job.definition.matrix.len();
             if point >= size {
-                return Err(Refusal::Wrong(format!(
-                    "job `{}` has {size} matrix points, counted from 0; {point} is none",
-                    job.name
-                )));
+                let has = match size {
+                    0 => "no matrix, and so no point".to_owned(),
+                    1 => "one matrix point, 0; there is no".to_owned(),
+                    size => format!("{size} matrix points, 0 to {}; there is no", size - 1),
+                };
+                return Err(Refusal::Wrong(format!("job `{}` has {has} {point}", job.name)));
             }
             plan.points = vec![Some(point)];
         }

@@ -157,6 +157,7 @@ impl Told<'_> {
             "job.evaluated" => "{missed} due times were missed",
             "daemon.woke" => "steadfast {version} began",
             "daemon.slept" => "stopped cleanly",
+            "daemon.loaded" if self.fields.number("jobs") == Some(1) => "1 job loaded: {difference}",
             "daemon.loaded" => "{jobs} jobs loaded: {difference}",
             "daemon.recovered" => "can write again: {sentence}",
             "trace.dropped" => "{dropped} lines of the trace were dropped here",

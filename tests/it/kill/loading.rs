@@ -200,6 +200,8 @@ fn a_touch_that_changes_nothing_leaves_nothing_in_the_journal_and_a_wish_does() 
     place.declare(ONE);
     let daemon = place.start(&[]);
     let mut client = client(&place);
+    eventually("the first are there", || loaded(&place) == 1);
+    eventually("one is told as one", || place.said().contains(" 1 job loaded: first"));
     let before = loaded(&place);
     write(&place, &format!("# a word more\n{ONE}"));
     eventually("it is read again", || place.said().contains("read the files again: nothing changed"));
