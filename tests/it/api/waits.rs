@@ -99,7 +99,7 @@ fn a_run_tells_how_many_go_first() {
     let mut client = house.client();
     client.drain(true).unwrap();
     let runs = client.start(&vec![start("good"); 1000]).unwrap().runs;
-    let turn = |client: &mut steadfast::api::Client, run| {
+    let turn = |client: &mut Client, run| {
         let why = client.why(run).unwrap();
         why.reasons.into_iter().find(|reason| reason.about == "turn").unwrap().sentence
     };
