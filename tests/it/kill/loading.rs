@@ -1,7 +1,7 @@
 //! Files that are wrong, half written or changed, and programs that cannot be started, on the real daemon.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use steadfast::api::{Client, Start};
 use steadfast::state::StateDir;
 
 use super::check::reader;
-use super::place::{Place, eventually, signal};
+use super::place::{Daemon, Place, eventually, signal};
 
 const ONE: &str = "[job.one]\ncommand = { run = [\"true\"] }\n";
 const TWO: &str = "[job.two]\ncommand = { run = [\"true\"] }\n";
@@ -129,11 +129,11 @@ fn a_named_pipe_is_no_file_of_jobs_and_nobody_waits_for_who_writes_to_it() {
     let pipe = place.path().join("pipe.toml");
     make_pipe(&pipe);
     let mut check = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-    let mut check = check.arg("check").arg(&pipe).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    eventually("the check ends", || check.try_wait().unwrap().is_some());
-    let said = check.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
-    assert_eq!((said.status.code(), told.contains("it is no plain file")), (Some(3), true), "{told}");
+    let said = place.said_to();
+    check.arg("check").arg(&pipe).stdout(said.try_clone().unwrap()).stderr(said);
+    let ended = Daemon::of(check.spawn().unwrap()).ends_within(Duration::from_secs(20));
+    let told = place.said();
+    assert_eq!((ended.code(), told.contains("it is no plain file")), (Some(3), true), "{told}");
 }
 
 #[test]
@@ -206,9 +206,10 @@ fn a_touch_that_changes_nothing_leaves_nothing_in_the_journal_and_a_wish_does() 
     write(&place, &format!("# a word more\n{ONE}"));
     eventually("it is read again", || place.said().contains("read the files again: nothing changed"));
     client.reload().unwrap();
-    // Entries are written in their order: had the touch had one, it would be there by now.
-    eventually("the wish is in the journal", || loaded(&place) > before);
-    assert_eq!(loaded(&place), before + 1);
+    // Entries are written in their order: what was before a run that is over is on the disk.
+    let run = client.start(&[Start { job: "one".to_owned(), ..Start::default() }]).unwrap().runs[0];
+    client.wait(run, Duration::from_secs(20)).unwrap();
+    assert_eq!(loaded(&place), before + 1, "one for the wish, none for the touch");
     drop(daemon);
 }
 
