@@ -49,6 +49,7 @@ pub const NAMES: &[&str] = &[
     "daemon::leave::after",
     "daemon::leave::before",
     "daemon::pending",
+    "daemon::recall::thread",
     "hands::acknowledge::after",
     "hands::acknowledge::before",
     "hands::adopt::after",

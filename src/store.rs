@@ -241,6 +241,8 @@ pub enum StoreError {
     Corrupt(String),
     /// An invariant of the schema would break: a bug in whoever asked.
     Conflict(String),
+    /// What was asked for would overwrite something, or cannot be named.
+    Refused(String),
     /// The store was made by a newer version.
     Newer {
         /// The version in the file.
@@ -274,6 +276,7 @@ impl fmt::Display for StoreError {
                 )
             }
             Self::Conflict(what) => write!(f, "an entry would break the store's rules: {what}"),
+            Self::Refused(what) => f.write_str(what),
             Self::Newer { found, known } => {
                 write!(
                     f,

@@ -160,6 +160,7 @@ impl From<StoreError> for Problem {
             | StoreError::Unsynced(_)
             | StoreError::Corrupt(_)
             | StoreError::Conflict(_)
+            | StoreError::Refused(_)
             | StoreError::Newer { .. }
             | StoreError::Held(_) => Code::Internal,
         };

@@ -156,9 +156,7 @@ fn page(status: &StatusView, width: usize) -> String {
         ("jobs", format!("{} of {}", status.config.jobs, text::count(status.config.files.len(), "file"))),
     ];
     facts.extend(status.due_at.map(|due| ("next", format!("in {}", Pretty(due.since(status.now)).rounded()))));
-    facts.extend(
-        status.config.refused.as_ref().map(|why| ("refused", why.lines().next().unwrap_or_default().to_owned())),
-    );
+    facts.extend(status.config.refused.as_ref().map(|why| ("refused", in_a_line(why))));
     for writer in status.trace.iter().filter(|writer| writer.dropped_lines > 0) {
         facts.push(("trace", format!("{} dropped {} lines", writer.writer, writer.dropped_lines)));
     }
@@ -166,4 +164,15 @@ fn page(status: &StatusView, width: usize) -> String {
         |(key, value): (&str, String)| vec![Cell::styled(format_args!("  {key}"), text::FAINT), Cell::new(value)];
     let rows: Vec<Vec<Cell>> = facts.into_iter().map(cells).collect();
     format!("{condition}\n{}", text::table(&rows, width))
+}
+
+/// Returns the first mistake of files in a line, behind its place, and how many there are.
+fn in_a_line(mistakes: &str) -> String {
+    let mut lines = mistakes.lines().skip_while(|line| !line.starts_with("error"));
+    let first = lines.next().or(mistakes.lines().next()).unwrap_or_default();
+    let place = lines.next().and_then(|line| line.trim_start().strip_prefix("--> "));
+    let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+    let count = mistakes.lines().next_back().filter(|count| *count != "1 error" && *count != first);
+    let count = count.map(|count| format!(" ({count})")).unwrap_or_default();
+    format!("{place}{first}{count}")
 }

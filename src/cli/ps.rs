@@ -114,7 +114,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
 }
 
 fn row(run: &RunRow, now: Time) -> Vec<Cell> {
-    let standing = words::standing(run.state, run.ending, run.held);
+    let standing = words::standing(run.state, run.ending, run.held || run.job_held);
     let style = words::style(run.state, run.ending, run.trouble);
     let when = match (run.closed_at, run.due_at, run.began_at) {
         (Some(closed), ..) => ago(now, closed),
@@ -129,8 +129,20 @@ fn row(run: &RunRow, now: Time) -> Vec<Cell> {
         Cell::styled(standing, style),
         Cell::new(run.attempts),
         Cell::new(when),
-        Cell::new(run.because.as_deref().unwrap_or_default()),
+        Cell::new(why(run)),
     ]
+}
+
+/// Returns the reason of the latest decision, behind the hold that keeps the next from being carried out.
+fn why(run: &RunRow) -> String {
+    let because = run.because.as_deref().unwrap_or_default();
+    let held = match run.state {
+        State::Queued | State::Waiting if run.job_held => "its job is held",
+        State::Queued if run.held => "held until somebody releases it",
+        State::Queued | State::Waiting | State::Running | State::Finishing | State::Closed => "",
+    };
+    let gap = if held.is_empty() || because.is_empty() { "" } else { "; " };
+    format!("{held}{gap}{because}")
 }
 
 fn ago(now: Time, then: Time) -> String {

@@ -68,7 +68,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
 
 fn page(view: &RunView, local: &Local, width: usize) -> String {
     let (bold, style) = (text::HEADING, words::style(view.state, view.ending, view.trouble));
-    let standing = words::standing(view.state, view.ending, view.held);
+    let standing = words::standing(view.state, view.ending, view.held || view.job_held);
     let mut out = format!("{bold}run {}{bold:#} of {}: {style}{standing}{style:#}\n", view.run, view.job);
     let _ = writeln!(out, "{}\n", text::wrap(&local.sentence(&view.sentence, true), width, 2));
     out.push_str(&text::table(&facts(view, local), width));
@@ -88,7 +88,7 @@ fn page(view: &RunView, local: &Local, width: usize) -> String {
 }
 
 fn facts(view: &RunView, local: &Local) -> Vec<Vec<Cell>> {
-    let mut facts = vec![("opened", format!("{} ({}, by {})", local.full(view.opened_at), view.trigger.kind, view.by))];
+    let mut facts = vec![("opened", format!("{} ({})", local.full(view.opened_at), opened(view)))];
     facts.extend(view.due_at.map(|due| ("due", local.plain(due))));
     facts.extend(view.deadline_at.map(|deadline| ("deadline", local.plain(deadline))));
     facts.extend(view.closed_at.map(|closed| ("closed", local.plain(closed))));
@@ -113,6 +113,16 @@ fn facts(view: &RunView, local: &Local) -> Vec<Vec<Cell>> {
     let cells =
         |(key, value): (&str, String)| vec![Cell::styled(format_args!("  {key}"), text::FAINT), Cell::new(value)];
     facts.into_iter().map(cells).collect()
+}
+
+/// Says what opened a run, and who asked, unless it was the same.
+fn opened(view: &RunView) -> String {
+    let trigger = &view.trigger;
+    let what = match &trigger.jobs[..] {
+        [] => trigger.kind.clone(),
+        jobs => format!("{} {}", trigger.kind, jobs.join(", ")),
+    };
+    if ["schedule", "after"].contains(&&*view.by) { what } else { format!("{what}, by {}", view.by) }
 }
 
 fn attempt_row(attempt: &AttemptView, view: &RunView, local: &Local) -> Vec<Cell> {

@@ -148,10 +148,15 @@ pub(super) const NO_DAEMON: &str = "none runs; start `steadfast serve`";
 
 /// Opens the store for reading.
 pub(super) fn view(state: &StateDir) -> Result<View, Failure> {
-    View::open(state.root()).map_err(|error| match error {
+    View::open(state.root()).map_err(|error| not_opened(state, &error))
+}
+
+/// Says why a store cannot be read.
+pub(super) fn not_opened(state: &StateDir, error: &StoreError) -> Failure {
+    match error {
         StoreError::Missing(_) => nothing_yet(state.root()),
-        other => of_store(&other),
-    })
+        other => of_store(other),
+    }
 }
 
 /// Connects to the daemon, for whatever only a daemon can do.
@@ -191,7 +196,7 @@ pub(super) fn of_store(error: &StoreError) -> Failure {
 
 pub(super) fn exit_of_store(error: &StoreError) -> Exit {
     match error {
-        StoreError::Held(_) | StoreError::Conflict(_) => Exit::CONFLICT,
+        StoreError::Held(_) | StoreError::Conflict(_) | StoreError::Refused(_) => Exit::CONFLICT,
         StoreError::Missing(_) => Exit::NOT_FOUND,
         StoreError::Denied(_) => Exit::DENIED,
         StoreError::Full(_)

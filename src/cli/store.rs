@@ -15,7 +15,8 @@ use super::text::{self, Cell};
 use crate::clock::{self, Clock};
 use crate::failpoint;
 use crate::state::{Leavings, StateDir};
-use crate::store::{Birth, Info, Keep, Sqlite};
+use crate::store::view::View;
+use crate::store::{Birth, Info, Keep, Sqlite, StoreError};
 
 /// Looks after the journal: figures, checks, copies, pruning
 #[derive(Args, Debug)]
@@ -75,7 +76,13 @@ pub(super) fn perform(what: Arguments, console: &mut Console, state: &StateDir) 
             }
         }
         Command::Verify(answer) => {
-            let verified = view()?.verify().map_err(|error| of_store(&error))?;
+            // The store's own word for damage sends people here, and here they need the next step.
+            let advised = |failure: Failure, error: &StoreError| match error {
+                StoreError::Corrupt(_) => failure.help(mend(state)),
+                _ => failure,
+            };
+            let view = View::open(root).map_err(|error| advised(source::not_opened(state, &error), &error))?;
+            let verified = view.verify().map_err(|error| advised(of_store(&error), &error))?;
             if answer.json {
                 console.json(&verified)?;
             } else if verified.wrong.is_empty() {
@@ -86,6 +93,7 @@ pub(super) fn perform(what: Arguments, console: &mut Console, state: &StateDir) 
                 ))?;
             } else {
                 console.print(&verified.wrong.join("\n"))?;
+                console.say(format_args!("to mend it: {}", mend(state)));
             }
             if !verified.wrong.is_empty() {
                 return Ok(Exit::FAILED);
@@ -99,6 +107,13 @@ pub(super) fn perform(what: Arguments, console: &mut Console, state: &StateDir) 
         Command::Prune(what) => return prune(&what, state, console),
     }
     Ok(Exit::GOOD)
+}
+
+/// Says what to do about a store that is damaged.
+fn mend(state: &StateDir) -> String {
+    let file = state.root().join("store.db");
+    let file = file.display();
+    format!("stop the daemon, keep {file}* elsewhere, and put a backup in the place of {file}")
 }
 
 fn prune(what: &Prune, state: &StateDir, console: &mut Console) -> Result<Exit, Failure> {
@@ -118,8 +133,8 @@ fn prune(what: &Prune, state: &StateDir, console: &mut Console) -> Result<Exit, 
     } else {
         let (runs, lines) = (text::count(pruned.runs, "run"), text::count(pruned.entries, "line"));
         console.print(&format!(
-            "deleted {runs} with {}, and {lines} of the journal",
-            text::count(files, "file of output")
+            "deleted {runs} with {} of output, and {lines} of the journal",
+            text::count(files, "file")
         ))?;
     }
     Ok(Exit::GOOD)

@@ -54,7 +54,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     let first = if what.all { 0 } else { view.attempts.len().saturating_sub(1) };
     let attempts = &view.attempts[first..];
     if what.answer.json {
-        let standing = words::standing(view.state, view.ending, view.held);
+        let standing = words::standing(view.state, view.ending, view.held || view.job_held);
         console.json(&json!({
             "run": view.run, "job": view.job, "state": view.state, "standing": standing, "sentence": view.sentence,
             "reasons": reasons, "ledger": view.ledger, "attempts": attempts, "finish": view.finish,
@@ -81,7 +81,7 @@ fn never_ran(what: &Arguments, unknown: Failure, console: &mut Console, state: &
 
 fn page(view: &RunView, attempts: &[AttemptView], reasons: &[Reason], width: usize) -> String {
     let (bold, style) = (text::HEADING, words::style(view.state, view.ending, view.trouble));
-    let standing = words::standing(view.state, view.ending, view.held);
+    let standing = words::standing(view.state, view.ending, view.held || view.job_held);
     let mut out = format!("{bold}run {}{bold:#} of {}: {style}{standing}{style:#}\n", view.run, view.job);
     let _ = writeln!(out, "{}", text::wrap(&Local::here().sentence(&view.sentence, false), width, 2));
     for reason in reasons {

@@ -220,7 +220,7 @@ impl Loop {
     fn begin(&mut self, config: Config) {
         self.show.loaded(true);
         self.show.recall_successes(self.settings.state.clone());
-        self.load(Arc::new(config), "first".to_owned());
+        self.load(Arc::new(config), Some("first".to_owned()));
         self.decide();
         manager::ready(&self.in_a_line());
     }

@@ -84,6 +84,7 @@ impl Loop {
         self.perform(effects);
         // Before the configuration, with which things begin.
         self.hear(Input::Drain(self.draining));
-        self.load(Arc::clone(&self.wanted), format!("{difference}; the journal could not be written for a while"));
+        let told = format!("{difference}; the journal could not be written for a while");
+        self.load(Arc::clone(&self.wanted), Some(told));
     }
 }

@@ -65,16 +65,24 @@ impl Show {
         self.observers.iter().for_each(|observer| observer.loaded(right));
     }
 
-    /// Tells the observers when each job last succeeded, as the store says, beside the daemon's work.
+    /// Tells the observers when each job last succeeded, as the store says, beside the daemon's work. Where no thread can be had
+    /// the daemon does it itself: there is one question about each job, and nothing else has begun yet.
     pub(super) fn recall_successes(&self, folder: PathBuf) {
         let observers = self.observers.clone();
-        tokio::task::spawn_blocking(move || {
+        let recall = Arc::new(move || {
             let jobs = View::open(&folder).and_then(|view| view.jobs()).unwrap_or_default();
             for past in jobs {
                 let Some(at) = past.newest_success_at else { continue };
                 observers.iter().for_each(|observer| observer.succeeded(&past.job, at.moment()));
             }
         });
+        let theirs = Arc::clone(&recall);
+        let begun = failpoint!("daemon::recall::thread", io)
+            .and_then(|()| std::thread::Builder::new().name("recall".to_owned()).spawn(move || theirs()));
+        if let Err(error) = begun {
+            tracing::warn!(target: "steadfast::daemon", %error, "no thread can be had; the daemon does the work itself");
+            recall();
+        }
     }
 }
 

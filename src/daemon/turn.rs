@@ -193,11 +193,8 @@ impl Loop {
 
     fn signalled(&mut self, word: super::awake::Word) {
         match word {
-            super::awake::Word::Reload => {
-                if let Err(wrong) = self.reload() {
-                    tracing::error!(target: "steadfast::daemon", "the files are wrong, the configuration stays as it was\n{wrong}");
-                }
-            }
+            // Whether or not they are right, the log has it.
+            super::awake::Word::Reload => drop(self.reload()),
             super::awake::Word::Stop => self.stop(self.settings.stop_jobs),
         }
     }

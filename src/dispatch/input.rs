@@ -130,8 +130,8 @@ impl Input {
 pub struct Loaded {
     /// The configuration.
     pub config: Arc<Config>,
-    /// What changed, in a line.
-    pub difference: String,
+    /// What changed, in a line for the journal; none where nothing did and nobody asked.
+    pub difference: Option<String>,
     /// Under `--until-idle`: the jobs and matrix points that have no run of their present definition.
     pub pending: Vec<(String, Option<u32>)>,
 }

@@ -60,7 +60,9 @@ impl Dispatcher {
         self.lanes.set_slots(config.groups.values().map(|group| (group.name.as_str(), group.slots)));
         let begun = self.book.load(&config, hour.wall);
         let jobs = config.jobs.len() as u32;
-        self.outbox.write(Entry::of_daemon(hour.at, DaemonHappened::Loaded { jobs, difference }));
+        if let Some(difference) = difference {
+            self.outbox.write(Entry::of_daemon(hour.at, DaemonHappened::Loaded { jobs, difference }));
+        }
         for (job, cursor) in begun {
             let until = nanos(cursor);
             self.outbox.write(Entry::of_job(hour.at, job, JobHappened::Evaluated { until, missed: 0 }));
@@ -210,10 +212,12 @@ impl Dispatcher {
         if let Some(point) = order.point {
             let size = job.definition.matrix.len();
             if point >= size {
-                return Err(Refusal::Wrong(format!(
-                    "job `{}` has {size} matrix points, counted from 0; {point} is none",
-                    job.name
-                )));
+                let has = match size {
+                    0 => "no matrix, and so no point".to_owned(),
+                    1 => "one matrix point, 0; there is no".to_owned(),
+                    size => format!("{size} matrix points, 0 to {}; there is no", size - 1),
+                };
+                return Err(Refusal::Wrong(format!("job `{}` has {has} {point}", job.name)));
             }
             plan.points = vec![Some(point)];
         }

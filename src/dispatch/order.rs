@@ -61,6 +61,10 @@ impl Surroundings {
         }
         let stop_file = self.folder(live, Piece::Attempt(number)).join("stop");
         environment.insert("STEADFAST_STOP_FILE".into(), stop_file.display().to_string());
+        if mode == OutputMode::Pty {
+            // The terminal is the shim's: what the daemon itself may have been started on says nothing of it.
+            environment.insert("TERM".into(), "xterm-256color".into());
+        }
         environment.extend(env);
         let resources = self.resources(definition);
         let own = mode == OutputMode::Pty || !resources.is_empty() || live.survivors_seen;
@@ -105,11 +109,13 @@ impl Surroundings {
         let place = after.map_or_else(|| "end".to_owned(), |number| number.to_string());
         environment.insert("STEADFAST_IDEMPOTENCY_KEY".into(), format!("{}-{}-{place}-{index}", self.store, live.run));
         environment.insert("STEADFAST_TRY".into(), tried.to_string());
+        let Expanded { env, workdir, .. } = expand(live, number);
+        environment.extend(env);
         Launch {
             start: Start { run: live.run, piece, token: process.token },
             argv: finalizer.run.iter().map(|argument| values.replace(argument)).collect(),
             env: environment,
-            workdir: expand(live, number).workdir,
+            workdir,
             output: self.output(live, process, OutputMode::Pipe, 1 << 20),
             watch: Watch { limit: Some(finalizer.timeout), stop: hasty(), leftovers: Leftovers::Stop },
             shim: ShimKind::Pool,

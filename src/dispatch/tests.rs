@@ -1,5 +1,6 @@
 mod cancel;
 mod house;
+mod launch;
 mod order;
 mod stops;
 

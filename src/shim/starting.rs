@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd as _;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::attempt::{Attempt, Leader};
 use super::capture::{self, Capture, Given};
@@ -150,8 +150,8 @@ impl Shim {
         }
         spawn::fork(&program, || {
             cgroup.map_or(Ok(()), Cgroup::enter)?;
-            for (_, resource, value) in limits {
-                setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?;
+            for (_, resource, limit) in limits {
+                setrlimit(resource, limit)?;
             }
             Ok(())
         })
@@ -233,7 +233,11 @@ fn group(launch: &Launch) -> (Option<Cgroup>, Vec<String>) {
     }
 }
 
-fn rlimits(limits: &ResourceLimits) -> Vec<(&'static str, Resource, u64)> {
+/// How long a program may go on that has used up its time of the processor: it gets XCPU then, may put its work away, and is
+/// killed only after that. With one number for both it would be killed at once, and nobody could tell why.
+const GRACE_SECONDS: u64 = 5;
+
+fn rlimits(limits: &ResourceLimits) -> Vec<(&'static str, Resource, Rlimit)> {
     let all = [
         ("address-space", Resource::As, limits.address_space_bytes),
         ("open-files", Resource::Nofile, limits.open_files),
@@ -241,5 +245,15 @@ fn rlimits(limits: &ResourceLimits) -> Vec<(&'static str, Resource, u64)> {
         ("file", Resource::Fsize, limits.file_bytes),
         ("cpu", Resource::Cpu, limits.cpu_seconds),
     ];
-    all.into_iter().filter_map(|(name, resource, value)| Some((name, resource, value?))).collect()
+    let limit = |resource, value: u64| {
+        let mut maximum = value;
+        if resource == Resource::Cpu {
+            // Where this process itself may not use as much, the program gets the most that it can be given.
+            let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+            maximum = value.saturating_add(GRACE_SECONDS).min(most.max(value));
+        }
+        Rlimit { current: Some(value), maximum: Some(maximum) }
+    };
+    let all = all.into_iter().filter_map(|(name, resource, value)| Some((name, resource, value?)));
+    all.map(|(name, resource, value)| (name, resource, limit(resource, value))).collect()
 }

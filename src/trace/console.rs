@@ -1,5 +1,6 @@
 //! Lines for people: one per attempt, and one when its run is over.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::Hour;
-use super::clean::columns;
+use super::clean::{clean, columns};
 use super::looks::{Parts, Tone, clock, short, sign_of};
 use super::pipe::{Pipe, Sink};
 use super::record::{Fields, Record, Value, remember_span};
@@ -78,7 +79,8 @@ impl Sink for Screen {
     }
 }
 
-/// Writes a record as one line, without its end.
+/// Writes a record as one line, without its end. What is long by nature, such as all that is wrong with files, goes on in lines
+/// of its own: they are indented, so that none of them passes for a record.
 pub(super) fn line(record: &Record, looks: &Looks, name_columns: usize) -> String {
     let mut parts = Parts::default();
     if !looks.journal {
@@ -86,11 +88,19 @@ pub(super) fn line(record: &Record, looks: &Looks, name_columns: usize) -> Strin
     }
     parts.column(Tone::Name, who(record), name_columns);
     let mut told = Told { fields: &record.fields, at: record.at, zone: &looks.zone, parts: &mut parts };
-    if !told.known(record.name.unwrap_or_default()) {
+    let is_message = !told.known(record.name.unwrap_or_default());
+    if is_message {
         told.anything(record);
     }
     let line = parts.line(looks.colour && !looks.journal, looks.columns.filter(|_| !looks.journal));
-    if looks.journal { format!("<{}>{line}", priority(record.level)) } else { line }
+    let begin = if looks.journal { format!("<{}>", priority(record.level)) } else { String::new() };
+    let mut out = format!("{begin}{line}");
+    if is_message {
+        for more in record.message.lines().skip(1).filter(|more| !more.trim().is_empty()) {
+            let _ = write!(out, "\n{begin}    {}", clean(more));
+        }
+    }
+    out
 }
 
 /// Whom a line is about: the job and its run.
@@ -147,6 +157,7 @@ impl Told<'_> {
             "job.evaluated" => "{missed} due times were missed",
             "daemon.woke" => "steadfast {version} began",
             "daemon.slept" => "stopped cleanly",
+            "daemon.loaded" if self.fields.number("jobs") == Some(1) => "1 job loaded: {difference}",
             "daemon.loaded" => "{jobs} jobs loaded: {difference}",
             "daemon.recovered" => "can write again: {sentence}",
             "trace.dropped" => "{dropped} lines of the trace were dropped here",
@@ -167,7 +178,7 @@ impl Told<'_> {
             Level::INFO | Level::DEBUG | Level::TRACE => ("", Tone::Plain),
         };
         self.parts.add(tone, word);
-        self.parts.add(Tone::Plain, if record.message.is_empty() { record.target } else { &record.message });
+        self.parts.add(Tone::Plain, record.message.lines().next().unwrap_or(record.target));
         for (name, value) in record.spans.iter().flat_map(|(_, fields)| &fields.0).chain(&record.fields.0) {
             self.parts.extra(Tone::Dim, format!("{name}={value}"), 1);
         }

@@ -255,7 +255,7 @@ impl Play {
             }
         }
         note!("load configuration {number}: {:?}, pending {pending:?}", config.jobs.keys());
-        let loaded = Loaded { config, difference: number.to_string(), pending };
+        let loaded = Loaded { config, difference: Some(number.to_string()), pending };
         self.hand_over(Input::Loaded(Box::new(loaded)));
     }
 

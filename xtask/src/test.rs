@@ -7,12 +7,6 @@ use crate::steps::Steps;
 use crate::tools::{DENY, NEXTEST};
 use crate::{deny, examples, library, root, sim};
 
-/// Whether `steadfast demo` exists. The step shows itself as skipped until then.
-const DEMO_EXISTS: bool = true;
-
-/// Whether the simulator holds a test. The step shows itself as skipped until then.
-const SIMULATOR_EXISTS: bool = true;
-
 /// Runs the steps, the cheap and telling ones first.
 ///
 /// `--quick` leaves out what a change rarely breaks: features alone, documentation, examples, demo, simulator and the
@@ -73,19 +67,9 @@ fn thorough(steps: &mut Steps) -> Result<(), Trouble> {
     let doc = Invocation::new("cargo doc --locked --workspace --no-deps").variable("RUSTDOCFLAGS", "-D warnings");
     steps.run("documentation", &doc);
     examples::run_all(steps)?;
-    let demo = Invocation::new("cargo run --locked --release -- demo");
-    once_it_exists(steps, DEMO_EXISTS, "demo", &demo);
-    once_it_exists(steps, SIMULATOR_EXISTS, "simulator", &sim::suite()?);
+    steps.run("demo", &Invocation::new("cargo run --locked --release -- demo"));
+    steps.run("simulator", &sim::suite()?);
     deny::run_all(steps)
-}
-
-/// Adds a step for something that is still to be built.
-fn once_it_exists(steps: &mut Steps, exists: bool, name: &str, invocation: &Invocation) {
-    if exists {
-        steps.run(name, invocation);
-    } else {
-        steps.check(name, &invocation.to_string(), || Ok(Some(format!("the {name}, which does not exist yet"))));
-    }
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ const fn mood(mood: Mood) -> (bool, &'static str) {
     match mood {
         Mood::Starting => (true, "the daemon is only starting"),
         Mood::Open => (false, "the daemon lets attempts begin"),
-        Mood::Draining => (true, "the daemon is draining: no attempt begins until `steadfast daemon undrain`"),
+        Mood::Draining => (true, "the daemon is draining: no attempt begins until `steadfast daemon drain --undo`"),
         Mood::Stopping => (true, "the daemon is stopping: its successor goes on"),
     }
 }

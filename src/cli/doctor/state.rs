@@ -22,6 +22,7 @@ pub(super) fn look(state: &StateDir) -> Vec<Finding> {
             findings.extend(room(root));
             findings.push(holes(root));
             findings.push(store(state));
+            findings.extend(diverged(state));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let place = root.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
@@ -149,6 +150,31 @@ fn store(state: &StateDir) -> Finding {
             Finding::fail("store", what, remedy)
         }
     }
+}
+
+/// Tells of decisions that the code, or the classes that it has now, would make otherwise. Nothing is wrong with the runs.
+fn diverged(state: &StateDir) -> Option<Finding> {
+    const NAMED: usize = 5;
+    // What keeps the store from being read has a line already.
+    let runs = View::open(state.root()).and_then(|view| view.diverged()).ok()?;
+    let newest = *runs.first()?;
+    let named: Vec<String> = runs.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = if runs.len() > NAMED { format!(" and {} more", runs.len() - NAMED) } else { String::new() };
+    let (runs, decisions) = match runs.len() {
+        1 => ("run", "a decision that was"),
+        _ => ("runs", "decisions that were"),
+    };
+    Some(Finding::warn(
+        "decisions",
+        format_args!(
+            "{runs} {}{more} went on under {decisions} recorded, and would be made otherwise today",
+            named.join(", ")
+        ),
+        format_args!(
+            "what was recorded holds, as it should after an upgrade; `steadfast show {newest}` tells both, and where today's \
+             is meant, `steadfast retry {newest}` runs it anew"
+        ),
+    ))
 }
 
 fn daemon(state: &StateDir) -> Finding {

@@ -76,7 +76,9 @@ pub(super) fn page(detail: &JobDetail, now: Time, width: usize) -> String {
     );
     if !row.under_way.is_empty() || row.waiting > 0 {
         let runs: Vec<String> = row.under_way.iter().map(ToString::to_string).collect();
-        facts.push(("under way", format!("{} queued; running or waiting: {}", row.waiting, runs.join(", "))));
+        let runs = if runs.is_empty() { runs } else { vec![format!("running or waiting: {}", runs.join(", "))] };
+        let queued = format!("{} queued", row.waiting);
+        facts.push(("under way", [vec![queued], runs].concat().join("; ")));
     }
     if let Some(past) = &row.past {
         let counts = &past.counts;

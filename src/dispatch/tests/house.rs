@@ -19,6 +19,7 @@ use crate::job::{
     StopLadder,
 };
 use crate::journal::{About, DaemonHappened, Entry, Happened, JobHappened, Opening, TickFate, Usage};
+use crate::launch::Launch;
 use crate::store::{Begun, JobRecord, Queued, Recovered};
 
 const MORNING: u64 = 1_795_590_000;
@@ -42,6 +43,8 @@ pub(super) struct House {
     running: BTreeMap<RunId, (Piece, Token)>,
     /// What was asked to end by its ladder.
     pub(super) cut: Vec<String>,
+    /// Every order to start a process, the oldest first.
+    pub(super) launched: Vec<Launch>,
     pub(super) answers: Vec<Result<Answer, Refusal>>,
     pub(super) exit: Option<Exit>,
 }
@@ -78,7 +81,7 @@ pub(super) fn job(name: &str) -> Job {
 }
 
 impl Job {
-    fn defined(mut self, change: impl FnOnce(&mut Definition)) -> Self {
+    pub(super) fn defined(mut self, change: impl FnOnce(&mut Definition)) -> Self {
         change(Arc::make_mut(&mut self.definition));
         self.digest = self.definition.digest();
         self
@@ -176,6 +179,7 @@ impl House {
             heard: 0,
             running: BTreeMap::new(),
             cut: Vec::new(),
+            launched: Vec::new(),
             answers: Vec::new(),
             exit: None,
         };
@@ -202,7 +206,7 @@ impl House {
             many => (0..many).map(|point| (job.name.clone(), Some(point))).collect(),
         };
         let pending = pending.into_iter().flat_map(|job| points(job)).collect();
-        let loaded = Loaded { config: Arc::new(self.config.clone()), difference: String::new(), pending };
+        let loaded = Loaded { config: Arc::new(self.config.clone()), difference: Some(String::new()), pending };
         self.give(Input::Loaded(Box::new(loaded)));
     }
 
@@ -244,6 +248,7 @@ impl House {
                 }
                 Effect::Launch(launch) => {
                     self.running.insert(launch.start.run, (launch.start.piece, launch.start.token));
+                    self.launched.push(*launch);
                 }
                 Effect::Cut { run, piece, .. } => self.cut.push(format!("{run}-{piece}")),
                 Effect::Answer { answer, .. } => self.answers.push(answer),

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use steadfast_retry::table::{LONGEST_TEXT, Source};
 
 use super::Text;
@@ -80,12 +81,7 @@ fn found(path: &Path) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
 
 fn text_of(path: &Path, real: &Path, owner: Option<u32>) -> Result<Text, Box<Diagnostic>> {
     let name = shown(path);
-    let mut file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    let about = file.metadata().map_err(|error| unreadable(path, &error))?;
-    if !about.is_file() {
-        let (message, help) = ("it is no plain file", "name a file or a folder of files");
-        return Err(Box::new(Diagnostic::of_file(Code::UNREADABLE, &name, message, help)));
-    }
+    let (mut file, about) = open(path)?;
     if let Some(owner) = owner {
         trusted(&name, real, &about, owner)?;
     }
@@ -107,6 +103,24 @@ fn text_of(path: &Path, real: &Path, owner: Option<u32>) -> Result<Text, Box<Dia
         }
         Err(error) => Err(Box::new(no_text(&name, &error))),
     }
+}
+
+/// Opens a plain file. To open a named pipe waits for whoever writes to it, and to open a device may do something to it: so it
+/// is looked at first, and opened so that what was put in its place meanwhile makes nobody wait either.
+fn open(path: &Path) -> Result<(fs::File, fs::Metadata), Box<Diagnostic>> {
+    let plain = |about: fs::Metadata| {
+        if about.is_file() {
+            return Ok(about);
+        }
+        let (message, help) = ("it is no plain file", "name a file or a folder of files, or take it out of the folder");
+        Err(Box::new(Diagnostic::of_file(Code::UNREADABLE, &shown(path), message, help)))
+    };
+    plain(fs::metadata(path).map_err(|error| unreadable(path, &error))?)?;
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = fs::File::options().read(true).custom_flags(flags).open(path);
+    let file = file.map_err(|error| unreadable(path, &error))?;
+    let about = plain(file.metadata().map_err(|error| unreadable(path, &error))?)?;
+    Ok((file, about))
 }
 
 fn no_text(name: &str, error: &std::string::FromUtf8Error) -> Diagnostic {

@@ -265,13 +265,13 @@ pub(super) fn whole(rows: &Connection, question: &str) -> Result<u64, StoreError
 /// Writes a copy of the store that a connection reads.
 pub(in crate::store) fn back_up(rows: &Connection, to: &Path) -> Result<(), StoreError> {
     if to.exists() {
-        return Err(StoreError::Conflict(format!(
+        return Err(StoreError::Refused(format!(
             "{} is there already\nhelp: give the name of a new file",
             to.display()
         )));
     }
     let Some(name) = to.to_str() else {
-        return Err(StoreError::Conflict(format!("{} is no name in UTF-8", to.display())));
+        return Err(StoreError::Refused(format!("{} is no name in UTF-8", to.display())));
     };
     // A half-written copy must never look like a whole one.
     let partial = format!("{name}.partial");

@@ -138,6 +138,18 @@ impl View {
         Ok(lanes.collect::<Result<_, _>>()?)
     }
 
+    /// Returns the runs of which a decision was found that would be made otherwise today, the newest first. Every line of the
+    /// journal is looked at for it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] if the store cannot be read.
+    pub fn diverged(&self) -> Result<Vec<RunId>, StoreError> {
+        let select = "SELECT DISTINCT run FROM journal WHERE kind = 'diverged' AND run IS NOT NULL ORDER BY run DESC";
+        let mut select = self.rows.prepare_cached(select)?;
+        Ok(select.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
     /// Returns what is known of each job that ever had a run or a due time, by name.
     ///
     /// # Errors

@@ -222,6 +222,7 @@ fn of_daemon(happened: &DaemonHappened) -> String {
             format!("the daemon {version} began; the one before had died")
         }
         DaemonHappened::Slept => "the daemon stopped".to_owned(),
+        DaemonHappened::Loaded { jobs: 1, difference } => format!("1 job loaded: {difference}"),
         DaemonHappened::Loaded { jobs, difference } => format!("{jobs} jobs loaded: {difference}"),
         DaemonHappened::Recovered { sentence } => format!("the store takes entries again, after: {sentence}"),
     }

@@ -212,6 +212,7 @@ fn blank(run: RunId, opening: &Opening, opened_at: Moment) -> RunView {
         state: State::Queued,
         sentence: String::new(),
         held: false,
+        job_held: false,
         trouble: false,
         ending: None,
         finish: None,
@@ -247,14 +248,16 @@ fn blank(run: RunId, opening: &Opening, opened_at: Moment) -> RunView {
 }
 
 /// Says where a run stands and why.
-fn sentence(view: &RunView) -> String {
+pub(super) fn sentence(view: &RunView) -> String {
     let held = if view.held { ", held" } else { "" };
+    // What is running runs on, whoever holds the job.
+    let waits = if view.job_held { format!("{held}, its job is held") } else { held.to_owned() };
     let reason = |decision: Option<&DecisionView>| {
         decision.map_or_else(String::new, |decision| format!(": {}", decision.because.sentence))
     };
     let last = view.attempts.last();
     match (view.state, view.ending) {
-        (State::Queued, _) => format!("waits for its first attempt{held}"),
+        (State::Queued, _) => format!("waits for its first attempt{waits}"),
         (State::Running, _) => {
             let number = last.map_or(1, |attempt| attempt.number);
             let cut = if last.is_some_and(|attempt| attempt.cut.is_some()) { ", and is being ended" } else { "" };
@@ -264,7 +267,7 @@ fn sentence(view: &RunView) -> String {
             let number = last.map_or(1, |attempt| attempt.number + 1);
             let until = view.due_at.map_or_else(String::new, |due| format!(" until {due}"));
             format!(
-                "waits for attempt {number}{until}{held}{}",
+                "waits for attempt {number}{until}{waits}{}",
                 reason(last.and_then(|attempt| attempt.decision.as_ref()))
             )
         }

@@ -103,6 +103,9 @@ pub struct RunRow {
     pub state: State,
     /// Whether it is held.
     pub held: bool,
+    /// Whether its job is held, so that no attempt of it begins; false once it is over.
+    #[serde(default)]
+    pub job_held: bool,
     /// Whether a person should look: it has failed or is held, and neither a retry nor a later success has settled that.
     pub trouble: bool,
     /// Why it is over, once that is decided.
@@ -353,7 +356,8 @@ fn names(rows: &Connection, patterns: &[String], known: &str) -> Result<Option<V
 }
 
 const ROW: &str = "SELECT runs.id, runs.job, runs.point, runs.state, runs.held, runs.rank = 0, runs.ending, runs.attempts, runs.class, \
-                   journal.body, runs.cause, runs.retry_of, runs.sweep, runs.opened_at, runs.began_at, runs.due_at, runs.closed_at \
+                   journal.body, runs.cause, runs.retry_of, runs.sweep, runs.opened_at, runs.began_at, runs.due_at, runs.closed_at, \
+                   runs.state <> 'closed' AND coalesce((SELECT held FROM jobs WHERE name = runs.job), 0) \
                    FROM runs LEFT JOIN journal ON journal.seq = runs.step_seq WHERE runs.id = ?1";
 
 /// Reads one run's row of a list.
@@ -377,6 +381,7 @@ fn row_of(row: &Row<'_>) -> Result<RunRow, StoreError> {
         point: row.get(2)?,
         state: State::of(&state).ok_or_else(|| unreadable("a run's state", &state))?,
         held: row.get(4)?,
+        job_held: row.get(17)?,
         trouble: row.get(5)?,
         ending: ending.as_deref().and_then(ending_of),
         attempts: row.get(7)?,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
 use steadfast_retry::{Ending, Policy};
 
@@ -29,6 +29,9 @@ pub struct RunView {
     pub sentence: String,
     /// Whether it is held.
     pub held: bool,
+    /// Whether its job is held, so that no attempt of it begins; false once it is over.
+    #[serde(default)]
+    pub job_held: bool,
     /// Whether a person should look: it has failed or is held, and neither a retry nor a later success has settled that.
     pub trouble: bool,
     /// Why it is over, once that is decided.
@@ -230,7 +233,14 @@ pub(super) fn read(
     let mut view = fold::fold(run, opening, &entries, policy.as_ref());
     let select = "SELECT rank FROM runs WHERE id = ?1";
     view.trouble = rows.prepare_cached(select)?.query_row([run], |row| Ok(row.get::<_, Whole>(0)?.0 == 0))?;
+    view.job_held = view.state != State::Closed && is_held(rows, &view.job)?;
+    view.sentence = fold::sentence(&view);
     let mut select = rows.prepare_cached("SELECT id FROM runs WHERE retry_of = ?1 ORDER BY id")?;
     view.retries = select.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(Some(view))
+}
+
+fn is_held(rows: &Connection, job: &str) -> Result<bool, StoreError> {
+    let mut select = rows.prepare_cached("SELECT held FROM jobs WHERE name = ?1")?;
+    Ok(select.query_row([job], |row| row.get(0)).optional()?.unwrap_or(false))
 }

@@ -40,10 +40,8 @@ fn what_makes_no_sense_is_refused_with_its_reason() {
     assert_eq!(refused("[]"), "400 the list is empty");
     assert!(refused("").starts_with("400 the body cannot be understood: EOF"));
     assert!(refused(r#"{"job": "good", "prioritty": 1}"#).contains("unknown field `prioritty`"));
-    assert_eq!(
-        refused(r#"{"job": "grid", "point": 4}"#),
-        "400 job `grid` has 4 matrix points, counted from 0; 4 is none"
-    );
+    assert_eq!(refused(r#"{"job": "grid", "point": 4}"#), "400 job `grid` has 4 matrix points, 0 to 3; there is no 4");
+    assert_eq!(refused(r#"{"job": "good", "point": 3}"#), "400 job `good` has no matrix, and so no point 3");
     assert_eq!(refused(r#"{"job": "good", "priority": 5000}"#), "400 priority 5000 is out of range");
     assert_eq!(refused(r#"{"job": "good", "key": ""}"#), "400 a key of 0 bytes");
     assert_eq!(

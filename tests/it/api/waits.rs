@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use steadfast::api::{Code, RunsQuery, WhyView};
+use steadfast::api::{Client, Code, RunsQuery, WhyView};
 use steadfast::ids::RunId;
 use steadfast::store::State;
 
@@ -77,12 +77,18 @@ fn a_run_that_waits_says_for_what() {
     house.start("long");
     let third = house.start("long");
     assert_eq!(blocking(&client.why(third).unwrap()), ["slots"]);
+    let queued = RunsQuery { filter: Some("long state:queued".to_owned()), ..RunsQuery::default() };
+    let row = |client: &mut Client| client.runs(&queued).unwrap().runs.remove(0);
     client.hold(third).unwrap();
     client.hold_job("long", true).unwrap();
     assert_eq!(blocking(&client.why(third).unwrap()), ["run-hold", "job-hold", "slots"]);
     assert!(client.job("long").unwrap().sentence.contains("held"));
+    assert_eq!(client.run(third).unwrap().sentence, "waits for its first attempt, held, its job is held");
     assert_eq!(client.release(third).unwrap().runs, [third]);
+    assert_eq!(client.run(third).unwrap().sentence, "waits for its first attempt, its job is held");
+    assert!(row(&mut client).job_held);
     client.hold_job("long", false).unwrap();
+    assert!(!row(&mut client).job_held && !client.run(third).unwrap().job_held);
     assert_eq!(blocking(&client.why(third).unwrap()), ["slots"]);
     assert_eq!(client.hold_job("nobody", true).unwrap_err().code, Code::NotFound);
 }
@@ -93,10 +99,12 @@ fn a_run_tells_how_many_go_first() {
     let mut client = house.client();
     client.drain(true).unwrap();
     let runs = client.start(&vec![start("good"); 1000]).unwrap().runs;
-    let turn = |client: &mut steadfast::api::Client, run| {
+    let turn = |client: &mut Client, run| {
         let why = client.why(run).unwrap();
         why.reasons.into_iter().find(|reason| reason.about == "turn").unwrap().sentence
     };
+    let why = client.why(runs[0]).unwrap();
+    assert!(why.sentence.ends_with("no attempt begins until `steadfast daemon drain --undo`"), "{}", why.sentence);
     assert_eq!(turn(&mut client, runs[0]), "it is the next of job `good`");
     assert_eq!(turn(&mut client, runs[7]), "7 of job `good` go first");
     assert_eq!(turn(&mut client, runs[999]), "256 or more of job `good` go first");

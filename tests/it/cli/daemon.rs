@@ -31,7 +31,7 @@ impl<'d> Serving<'d> {
         let mut command = desk.command(&["serve", "jobs", "--stop-jobs", "--slots", "2"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let loaded = lines.by_ref().map_while(Result::ok).any(|line| line.contains("jobs loaded"));
+        let loaded = lines.by_ref().map_while(Result::ok).any(|line| line.contains(" loaded: "));
         assert!(loaded, "the daemon loads its jobs");
         // Whoever writes must find a reader.
         std::thread::spawn(move || lines.for_each(drop));
@@ -64,6 +64,9 @@ fn a_daemon_is_asked_and_told() {
         &["start", "quick", "--key", "mine"],
         &["start", "quick", "--key", "mine", "--json"],
         &["why", "quick"],
+        &["ps", "quick state:queued"],
+        &["show", "4"],
+        &["jobs", "show", "quick"],
         &["wait", "4", "--timeout", "0s"],
         &["release", "quick"],
         &["wait", "4", "--timeout", "10s"],
@@ -89,6 +92,17 @@ command = { run = ["no-such-program"] }
     let desk = Desk::new().with("jobs/all.toml", jobs);
     assert_eq!(desk.say(&["serve", "jobs", "--until-idle"]).code, 1);
     insta::assert_snapshot!(steady(&desk.transcript(&[&["ps"], &["why", "yields", "--all"]])));
+}
+
+#[test]
+fn a_run_that_came_after_another_names_it_and_not_itself() {
+    let jobs = "[job.one.command]\nrun = [\"true\"]\n[job.two]\nafter = [\"one\"]\ncommand = { run = [\"true\"] }\n";
+    let desk = Desk::new().with("jobs/all.toml", jobs);
+    assert_eq!(desk.say(&["serve", "jobs", "--until-idle"]).code, 0);
+    let said = desk.say(&["show", "two"]).out;
+    assert!(said.contains(" (after one)\n"), "{said}");
+    let said = desk.say(&["show", "one"]).out;
+    assert!(said.contains(" (pending, by serve --until-idle)\n"), "{said}");
 }
 
 const DECLARED: &str = r#"

@@ -88,6 +88,13 @@ fn old_runs_are_pruned_and_the_newest_kept() {
     assert!(logs().iter().any(|name| name.starts_with("1-")), "the newest run of its job is kept whole");
     assert_eq!(desk.say(&["show", "2"]).code, 4);
     assert_eq!(desk.say(&["show", "3"]).code, 0);
+    for _ in 0..2 {
+        desk.say(&["run", "--name", "fine", "--", "true"]);
+    }
+    let said = desk.say(&["store", "prune", "--older-than", "0s"]);
+    let told =
+        regex::Regex::new("^deleted 2 runs with [0-9]+ files of output, and [0-9]+ lines of the journal\n$").unwrap();
+    assert!(told.is_match(&said.out), "{}", said.out);
 }
 
 #[test]
@@ -221,7 +228,13 @@ fn a_backup_is_a_store_of_its_own() {
     assert_eq!(verified(&desk, &["--state", "copy"]), 2);
     let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(desk.path("copy/store.db")).unwrap());
     assert_eq!(mode & 0o777, 0o600, "a copy is nobody else's either");
-    assert_eq!(desk.say(&["store", "backup", "copy/store.db"]).code, 5, "a file that is there is left alone");
+    let said = desk.say(&["store", "backup", "copy/store.db"]);
+    assert_eq!(said.code, 5, "a file that is there is left alone");
+    assert!(said.err.starts_with("error: copy/store.db is there already"), "{}", said.err);
+    std::fs::write(desk.path("copy/store.db"), "no store at all ".repeat(500)).unwrap();
+    let said = desk.say(&["--state", "copy", "store", "verify"]);
+    let (is_advice, is_circle) = (said.err.contains("put a backup in the place of"), said.err.contains("store verify"));
+    assert_eq!((said.code, is_advice, is_circle), (1, true, false), "{}", said.err);
 }
 
 #[test]
@@ -232,6 +245,20 @@ fn the_doctor_names_what_it_looked_at() {
         let is_graded = |line: &str| ["ok ", "warn ", "fail "].iter().any(|grade| line.starts_with(grade));
         assert!(said.out.lines().any(|line| line.contains(about) && is_graded(line)), "{about}: {}", said.out);
     }
+    assert!(!said.out.contains("decisions"), "{}", said.out);
+    // What a daemon writes that decides otherwise than the one before it.
+    let rows = rusqlite::Connection::open(desk.path("state/store.db")).unwrap();
+    let select =
+        "INSERT INTO journal (at, kind, run, body) SELECT at, 'diverged', run, body FROM journal WHERE run = 1 LIMIT 1";
+    assert_eq!(rows.execute(select, ()).unwrap(), 1);
+    drop(rows);
+    let said = desk.say(&["doctor"]);
+    let told = said.out.lines().find(|line| line.contains("decisions")).unwrap_or(&said.out);
+    assert!(
+        told.starts_with("warn") && told.contains("run 1 went on") && said.out.contains("steadfast retry 1"),
+        "{}",
+        said.out
+    );
     let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
     std::fs::set_permissions(desk.path("state"), open).unwrap();
     assert!(desk.say(&["doctor"]).out.contains("help: chmod 700 /here/state"));

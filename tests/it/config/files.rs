@@ -67,7 +67,9 @@ fn a_file_that_is_no_file_is_not_waited_for() {
     let reading = Reader::new().read(&one("/dev/zero"));
     assert_eq!(
         told(&reading, Path::new("/")),
-        ["/dev/zero: error[SF0001]: it is no plain file\nhelp: name a file or a folder of files"]
+        [
+            "/dev/zero: error[SF0001]: it is no plain file\nhelp: name a file or a folder of files, or take it out of the folder"
+        ]
     );
 }
 

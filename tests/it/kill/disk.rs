@@ -223,6 +223,16 @@ fn a_job_is_not_passed_over_because_the_store_could_not_be_asked() {
     assert!(wrong.is_empty() && figures.runs == 3, "{}\n{figures:?}", wrong.join("\n"));
 }
 
+/// Found by limiting threads: the runtime panics where it cannot have another one, and the daemon ended with it at its start.
+#[test]
+fn a_daemon_that_can_have_no_more_threads_does_the_work_itself() {
+    let mut place = Place::new();
+    place.declare_policy().declare_workers("quick", 1, 5, "tidy", "");
+    let ended = place.start_armed(&["--until-idle"], "daemon::recall::thread=error@1").ends();
+    assert_eq!(ended.code(), Some(0), "{}", place.said());
+    assert!(place.said().contains("no thread can be had"), "{}", place.said());
+}
+
 #[test]
 fn a_disk_that_cannot_make_a_write_durable_ends_the_daemon_and_the_next_goes_on() {
     let mut place = Place::new();

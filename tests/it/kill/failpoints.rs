@@ -172,6 +172,7 @@ const ONCE: &[&str] = &[
     "daemon::leave::after",
     "daemon::leave::before",
     "daemon::pending",
+    "daemon::recall::thread",
     "shim::opened",
     "shim::ready",
     "shim::remove::after",

@@ -35,3 +35,14 @@ fn a_time_limit_is_kept_though_the_daemon_is_dead() {
     assert_eq!(timed_out, CASES as i64, "{}", place.said());
     assert_eq!(place.is_swept(), Vec::<String>::new());
 }
+
+#[test]
+fn a_program_that_uses_up_its_time_of_the_processor_ends_with_a_class_of_its_own() {
+    let mut place = Place::new();
+    place.declare(
+        "[job.busy]\nloop = { attempts = 1 }\nlimits = { cpu-time = \"1s\" }\ncommand = { shell = 'while :; do :; done' }\n",
+    );
+    assert_eq!(place.calm(), Some(1), "{}", place.said());
+    let class: String = reader(&place).query_row("SELECT class FROM attempts", (), |row| row.get(0)).unwrap();
+    assert_eq!(class, "signal-xcpu", "{}", place.said());
+}

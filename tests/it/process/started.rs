@@ -252,3 +252,12 @@ fn nothing_begins_that_cannot_be_written_down() {
     assert_eq!(house.run(next).status, code(4), "there is room again");
     house.empty();
 }
+
+#[test]
+fn a_program_that_uses_up_its_time_of_the_processor_is_told_before_it_is_killed() {
+    let mut house = House::new();
+    let mut launch = house.script("trap 'echo put away; exit 3' XCPU; while :; do :; done");
+    (launch.shim, launch.limits.cpu_seconds) = (ShimKind::Own, Some(1));
+    let exit = house.run(launch);
+    assert_eq!((house.log(&exit), exit.status), (b"put away\n".to_vec(), code(3)));
+}

@@ -52,7 +52,8 @@ fn a_backup_is_a_store_of_that_moment() {
     let to = copy.path().join("store.db");
     store.backup(&to).unwrap();
     write(&mut store, good_life(2, "crawl")).unwrap();
-    assert!(matches!(store.backup(&to), Err(StoreError::Conflict(_))), "a file that is there is left alone");
+    let refused = format!("{} is there already\nhelp: give the name of a new file", to.display());
+    assert_eq!(store.backup(&to).unwrap_err().to_string(), refused, "a file that is there is left alone");
     let mut copy = open(copy.path());
     assert_eq!(copy.recover().unwrap().newest_run, 1);
     assert_eq!(copy.verify().unwrap().wrong, Vec::<String>::new());

@@ -104,6 +104,7 @@ fn a_run_that_waits_in_trouble() {
     .unwrap();
     let view = view_of(folder.path()).run(RunId(1), |_| Some(policy())).unwrap().unwrap();
     insta::assert_json_snapshot!(view);
+    assert_eq!(view_of(folder.path()).diverged().unwrap(), [RunId(1)]);
 }
 
 #[test]
