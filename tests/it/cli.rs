@@ -3,6 +3,7 @@
 mod daemon;
 mod examples;
 mod files;
+mod followers;
 mod help;
 mod policies;
 mod reading;
