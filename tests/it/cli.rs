@@ -5,6 +5,7 @@ mod examples;
 mod files;
 mod followers;
 mod help;
+mod json;
 mod policies;
 mod reading;
 mod run;
