@@ -7,7 +7,7 @@ use clap::Args;
 use steadfast_retry::Pretty;
 
 use super::answer::Answer;
-use super::console::Console;
+use super::console::{Console, UNLIMITED};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::source::Source;
@@ -65,7 +65,8 @@ fn page(view: &RunView, width: usize) -> String {
     let standing = words::standing(view.state, view.ending, view.held);
     let mut out = format!("{bold}run {}{bold:#} of {}: {style}{standing}{style:#}\n", view.run, view.job);
     let _ = writeln!(out, "{}\n", text::wrap(&view.sentence, width, 2));
-    out.push_str(&text::table(&facts(view), width));
+    // A command that is cut cannot be repeated.
+    out.push_str(&text::table(&facts(view), UNLIMITED));
     if !view.attempts.is_empty() {
         out.push('\n');
         let rows = view.attempts.iter().map(attempt_row).collect();
@@ -82,8 +83,16 @@ fn page(view: &RunView, width: usize) -> String {
     out
 }
 
+/// Where the further lines of a command stand.
+const BELOW: &str = "\n           ";
+
 fn facts(view: &RunView) -> Vec<Vec<Cell>> {
-    let mut facts = vec![("opened", format!("{} ({}, by {})", view.opened_at, view.trigger.kind, view.by))];
+    let mut facts = Vec::new();
+    facts.extend(view.command.as_ref().map(|command| ("command", command.replace('\n', BELOW))));
+    if !view.matrix.is_empty() {
+        facts.push(("point", words::point(&view.matrix)));
+    }
+    facts.push(("opened", format!("{} ({}, by {})", view.opened_at, view.trigger.kind, view.by)));
     facts.extend(view.due_at.map(|due| ("due", due.to_string())));
     facts.extend(view.deadline_at.map(|deadline| ("deadline", deadline.to_string())));
     facts.extend(view.closed_at.map(|closed| ("closed", closed.to_string())));

@@ -76,7 +76,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
         key: Some(key((place, job))),
         priority: what.priority,
     };
-    let starts: Vec<Start> = what.jobs.iter().enumerate().map(start).collect();
+    let mut starts: Vec<Start> = what.jobs.iter().enumerate().map(start).collect();
     let mut line = Line::open(state)?;
     let source = if what.wait { Some(Source::open(state)?) } else { None };
     // Under a key of somebody's own the runs may be there already.
@@ -85,9 +85,16 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
         Some(_) | None => None,
     };
     let started = loop {
+        let is_safe = starts.iter().all(|start| start.key.is_some());
         match line.client().start(&starts) {
             Ok(started) => break started,
-            Err(problem) if problem.code == Code::Unreachable => line.again(problem, Boottime::NEVER, console)?,
+            Err(problem) if problem.code == Code::Unreachable && is_safe => {
+                line.again(problem, Boottime::NEVER, console)?;
+            }
+            Err(problem) if problem.code == Code::Unreachable => {
+                return Err(Failure::from(problem).help("see whether the runs were opened: steadfast ps --newest"));
+            }
+            Err(_) if what.key.is_none() && without_keys_of_sweeps(line.client(), &mut starts) => {}
             Err(problem) => return Err(suggest(line.client(), what, problem)),
         }
     };
@@ -107,6 +114,18 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
         console.say(format_args!("next: steadfast why {run}, steadfast logs {run} -f, steadfast wait {run}"));
     }
     Ok(Exit::GOOD)
+}
+
+/// Takes our keys back where a job opens a run for each point of its matrix, since a key names one; says whether there were any.
+fn without_keys_of_sweeps(client: &mut Client, starts: &mut [Start]) -> bool {
+    let mut is_changed = false;
+    for start in starts.iter_mut().filter(|start| start.key.is_some() && start.point.is_none()) {
+        if client.job(&start.job).is_ok_and(|detail| detail.job.points > 0) {
+            start.key = None;
+            is_changed = true;
+        }
+    }
+    is_changed
 }
 
 /// Adds the name that was meant, where a job or a parameter is unknown.

@@ -125,8 +125,8 @@ fn tell(source: &Source, rows: &[RunRow], answer: Answer, console: &mut Console)
             let because = row.because.as_deref().filter(|because| !because.is_empty() && *because != standing);
             let because = because.map_or_else(String::new, |because| format!(": {because}"));
             let attempts = text::count(row.attempts, "attempt");
-            console
-                .print(&format!("run {} of {}: {style}{standing}{style:#}, {attempts}{because}", row.run, row.job))?;
+            let job = words::job_and_point(&row.job, &row.matrix);
+            console.print(&format!("run {} of {}: {style}{standing}{style:#}, {attempts}{because}", row.run, job))?;
         }
     }
     if rows.iter().any(|row| row.state != State::Closed) {

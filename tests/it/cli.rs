@@ -9,5 +9,6 @@ mod json;
 mod policies;
 mod reading;
 mod run;
+mod sweeps;
 mod terminal;
 mod transcript;
