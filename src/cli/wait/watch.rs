@@ -53,6 +53,13 @@ struct Way {
     stands: Stands,
 }
 
+/// An attempt with its beginning, and that of its run's first.
+struct Begun {
+    number: AttemptNo,
+    began: Moment,
+    first: Moment,
+}
+
 /// What a run does now.
 #[derive(Default)]
 enum Stands {
@@ -240,11 +247,12 @@ impl<'w> Watch<'w> {
 
     /// Says how an attempt ended and what follows.
     fn ended(&self, run: RunId, at: Moment, step: &Step) -> Result<Option<String>, Failure> {
-        let way = self.pending.get(&run);
-        let heard = way.and_then(|way| Some((way.attempt?, way.first?)));
-        let Some(((number, began), first)) = heard.map_or_else(|| self.read(run, at), |heard| Ok(Some(heard)))? else {
-            return Ok(None);
-        };
+        let heard = self.pending.get(&run).and_then(|way| {
+            let (number, began) = way.attempt?;
+            Some(Begun { number, began, first: way.first? })
+        });
+        let found = if heard.is_some() { heard } else { self.read(run, at)? };
+        let Some(Begun { number, began, first }) = found else { return Ok(None) };
         let told = match &step.end {
             Some(end) => Told::judged(number, end.usage.ran(began, at), &end.verdict),
             None => Told::plain(number, at.since(began), "ended"),
@@ -257,13 +265,13 @@ impl<'w> Watch<'w> {
     }
 
     /// Finds the attempt that ended at a moment, where its beginning was not heard.
-    fn read(&self, run: RunId, at: Moment) -> Result<Option<((AttemptNo, Moment), Moment)>, Failure> {
+    fn read(&self, run: RunId, at: Moment) -> Result<Option<Begun>, Failure> {
         let view = self.source.run(run)?;
         let ended = view.attempts.iter().find(|attempt| attempt.ended_at.is_some_and(|ended| ended.moment() == at));
         let first = view.began_at.map(|began| began.moment());
-        Ok(ended
-            .zip(first)
-            .and_then(|(attempt, first)| Some(((AttemptNo::new(attempt.number)?, attempt.began_at.moment()), first))))
+        Ok(ended.zip(first).and_then(|(attempt, first)| {
+            Some(Begun { number: AttemptNo::new(attempt.number)?, began: attempt.began_at.moment(), first })
+        }))
     }
 
     fn say(&mut self, run: RunId, line: &str, console: &mut Console) {

@@ -2,6 +2,7 @@
 //! it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::str::FromStr;
 
@@ -423,11 +424,12 @@ fn values(
     matrices: &mut BTreeMap<Digest, Matrix>,
 ) -> Result<BTreeMap<String, String>, StoreError> {
     let Some(point) = point else { return Ok(BTreeMap::new()) };
-    if !matrices.contains_key(&definition) {
-        let document = sqlite::document(rows, definition)?;
-        let matrix = serde_json::from_str::<Swept>(&document).map(|swept| swept.matrix).unwrap_or_default();
-        matrices.insert(definition, matrix);
-    }
-    let point = matrices.get(&definition).and_then(|matrix| matrix.point(point));
-    Ok(point.map(|point| point.values.into_iter().collect()).unwrap_or_default())
+    let matrix = match matrices.entry(definition) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(unknown) => {
+            let document = sqlite::document(rows, definition)?;
+            unknown.insert(serde_json::from_str::<Swept>(&document).map(|swept| swept.matrix).unwrap_or_default())
+        }
+    };
+    Ok(matrix.point(point).map(|point| point.values.into_iter().collect()).unwrap_or_default())
 }
