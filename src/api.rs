@@ -29,7 +29,7 @@ mod routes;
 mod shapes;
 mod stream;
 
-pub use client::{Client, Lines, Unreachable};
+pub use client::{Client, Heard, Lines, Unreachable};
 pub use host::{Hosting, host};
 pub use openapi::document;
 pub use problem::{Code, Problem};

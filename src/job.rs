@@ -32,6 +32,7 @@ pub use self::schedule::ScheduleText;
 
 mod action;
 mod after;
+mod command_line;
 mod config;
 mod definition;
 mod diagnostic;

@@ -24,7 +24,7 @@ mod terminal;
 mod wire;
 
 use address::{Address, at};
-pub use lines::Lines;
+pub use lines::{Heard, Lines};
 use wire::Wire;
 
 /// One who asks a daemon: blocking, over one connection that is opened again when it has to be.

@@ -52,8 +52,9 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
             let counts = reading.config.as_ref().map(
                 |config| json!({ "jobs": config.jobs.len(), "groups": config.groups.len(), "files": config.files }),
             );
-            console
-                .json(&json!({ "ok": reading.config.is_some(), "diagnostics": reading.diagnostics, "read": counts }))?;
+            console.plain(
+                &json!({ "ok": reading.config.is_some(), "diagnostics": reading.diagnostics, "read": counts }),
+            )?;
         }
         Form::Github => {
             let lines: String = reading.diagnostics.iter().map(|one| one.annotation() + "\n").collect();

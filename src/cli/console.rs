@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::shown::Shown;
 use super::surroundings::Surroundings;
 use super::text;
+use crate::store::view::plain;
 
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -91,6 +92,11 @@ impl Console {
     pub(super) fn json(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
         let text = serde_json::to_string_pretty(value)?;
         self.print(&text)
+    }
+
+    /// The same of a value whose shape is that of files: with the keys, durations and numbers that every answer has.
+    pub(super) fn plain(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
+        self.json(&plain(serde_json::to_value(value)?))
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {

@@ -64,7 +64,7 @@ pub(super) fn perform(
 ) -> Result<Exit, Failure> {
     let findings: Vec<Finding> = [machine::look(), state::look(state), service::look(surroundings)].concat();
     if what.answer.json {
-        console.json(&findings)?;
+        console.json(&serde_json::json!({ "findings": findings }))?;
     } else {
         console.print(&page(&findings, console.width))?;
     }

@@ -1,25 +1,31 @@
+//! `steadfast events`: the journal, line by line.
+
 use clap::Args;
 
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::source::{self, Source};
+use super::follow::{self, Line};
+use super::source::Source;
 use super::text::{self, Cell};
+use crate::api::{Lines, Problem};
 use crate::ids::RunId;
 use crate::state::StateDir;
 use crate::store::view::{EventView, Events};
+use crate::sys::time::Boottime;
 
 /// Prints the journal: everything that happened, in order
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   steadfast events --run 12
+  steadfast events --run nightly -f
   steadfast events -f
   steadfast events --after 4711 --json | jq .sentence")]
 pub(super) struct Arguments {
-    /// Only what is about this run
-    #[arg(long, value_name = "RUN")]
-    run: Option<RunId>,
+    /// Only what is about this run, or a job's newest run
+    #[arg(long, value_name = "RUN|JOB")]
+    run: Option<String>,
     /// Only what comes behind this line
     #[arg(long, value_name = "NUMBER")]
     after: Option<u64>,
@@ -35,16 +41,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
-    if what.follow {
-        return follow(what, console, state);
-    }
     let source = Source::open(state)?;
-    let after = match (what.after, what.run) {
+    let run = what.run.as_ref().map(|word| source.find(word)).transpose()?;
+    if what.follow {
+        return follow(what, run, &source, console, state);
+    }
+    let after = match (what.after, run) {
         (Some(after), _) => after,
         (None, Some(_)) => 0,
         (None, None) => source.newest_event()?.saturating_sub(u64::from(what.limit)),
     };
-    let wanted = Events { after, limit: usize::from(what.limit), run: what.run };
+    let wanted = Events { after, limit: usize::from(what.limit), run };
     let page = source.events(&wanted)?;
     if what.json {
         // A stream for programs: one document for each line.
@@ -60,18 +67,49 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
 }
 
 /// Prints lines as they are written, until somebody has seen enough.
-fn follow(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
-    let mut client = source::daemon(state)?;
-    for event in client.follow_events(what.run, what.after)? {
-        let event = event?;
+fn follow(
+    what: &Arguments,
+    run: Option<RunId>,
+    source: &Source,
+    console: &mut Console,
+    state: &StateDir,
+) -> Result<Exit, Failure> {
+    let mut line = Line::open(state)?;
+    let mut after = what.after.map_or_else(|| source.newest_event(), Ok)?;
+    loop {
+        let problem = match line.client().follow_events(run, Some(after)) {
+            Ok(events) => {
+                let problem = print_all(events, what, &mut after, console)?;
+                line.answers();
+                problem
+            }
+            Err(problem) => problem,
+        };
+        line.again(problem, Boottime::NEVER, console)?;
+    }
+}
+
+/// Prints what a daemon tells, and returns why it tells no more.
+fn print_all(
+    events: Lines<'_, EventView>,
+    what: &Arguments,
+    after: &mut u64,
+    console: &mut Console,
+) -> Result<Problem, Failure> {
+    for event in events {
+        let event = match event {
+            Ok(event) => event,
+            Err(problem) => return Ok(problem),
+        };
         if what.json {
             line(&event, console)?;
         } else {
             console.print(&text::table(&[row(&event)], console.width))?;
         }
         console.flush()?;
+        *after = event.seq;
     }
-    Ok(Exit::GOOD)
+    Ok(follow::ended())
 }
 
 /// One JSON document on a line.

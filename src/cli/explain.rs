@@ -45,7 +45,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     };
     if let Some(class) = classes.describe(word) {
         if what.answer.json {
-            console.json(class)?;
+            console.plain(&json!({ "word": word, "class": class }))?;
         } else {
             console.print(&page(class, console.width))?;
         }
@@ -86,7 +86,7 @@ fn list<'a>(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     if answer.json {
-        console.json(&classes.collect::<Vec<_>>())?;
+        console.plain(&json!({ "classes": classes.collect::<Vec<_>>() }))?;
         return Ok(Exit::GOOD);
     }
     let row = |class: &ClassDef| {

@@ -3,6 +3,7 @@
 //! In a pipe and in a file the bytes are those that were written, every one of them. On a terminal only colours are let through:
 //! whoever writes a log must not be able to move the cursor, set a title or type for the person who reads it.
 
+mod follow;
 mod printer;
 
 use clap::{Args, ValueEnum};
@@ -10,9 +11,8 @@ use clap::{Args, ValueEnum};
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::source::{self, Source};
+use super::source::Source;
 use super::text;
-use crate::api::{LogQuery, LogStream};
 use crate::exec::log::{Reading, Stream};
 use crate::ids::{Piece, RunId};
 use crate::state::StateDir;
@@ -83,37 +83,53 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
     };
     let mut printer = Printer::new(form, what.times, what.tail, console);
     if what.follow && view.state != State::Closed {
-        return follow(what, view.run, piece, &mut printer, console, state);
+        return follow::follow(what, &source, &view, piece, &mut printer, console);
     }
     let pieces = pieces(&view, piece, what.all)?;
     let several = pieces.len() > 1 && !what.json;
     for piece in pieces {
-        let base = source.state().logs().join(format!("{}-{piece}", view.run));
-        let mut reading = match Reading::open(&base, 0) {
-            Ok(reading) => reading,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if !what.json {
-                    console.say(format_args!("{} wrote nothing", named(&piece)));
-                }
-                continue;
+        let Some(reading) = open(&source, view.run, &piece, 0)? else {
+            if !what.json {
+                console.say(format_args!("{} wrote nothing", named(&piece)));
             }
-            Err(error) => return Err(unreadable(&piece, &error)),
+            continue;
         };
         if several {
             headline(&piece, console)?;
         }
-        loop {
-            let read = reading.next(u64::MAX, AT_A_TIME, true).map_err(|error| unreadable(&piece, &error))?;
-            if read.is_empty() {
-                break;
-            }
-            for (chunk, bytes) in read.into_iter().filter(|(chunk, _)| wants(what.stream, chunk.stream)) {
-                printer.chunk(&piece, chunk, bytes, console)?;
-            }
-        }
+        print(reading, &piece, what.stream, &mut printer, console)?;
         printer.end(console)?;
     }
     Ok(Exit::GOOD)
+}
+
+/// Opens what a process wrote from a place on; nothing where it wrote nothing.
+fn open(source: &Source, run: RunId, piece: &str, from: i64) -> Result<Option<Reading>, Failure> {
+    let base = source.state().logs().join(format!("{run}-{piece}"));
+    match Reading::open(&base, from) {
+        Ok(reading) => Ok(Some(reading)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(piece, &error)),
+    }
+}
+
+/// Prints what a process that has ended wrote.
+fn print(
+    mut reading: Reading,
+    piece: &str,
+    stream: Option<Which>,
+    printer: &mut Printer,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    loop {
+        let read = reading.next(u64::MAX, AT_A_TIME, true).map_err(|error| unreadable(piece, &error))?;
+        if read.is_empty() {
+            return Ok(());
+        }
+        for (chunk, bytes) in read.into_iter().filter(|(chunk, _)| wants(stream, chunk.stream)) {
+            printer.chunk(piece, chunk, bytes, console)?;
+        }
+    }
 }
 
 /// How much of a log is read at a time.
@@ -138,37 +154,6 @@ fn wants(wanted: Option<Which>, stream: Stream) -> bool {
         (Some(Which::Out), Stream::Out | Stream::Mixed) | (Some(Which::Err), Stream::Err) => true,
         (Some(Which::Out), Stream::Err) | (Some(Which::Err), Stream::Out | Stream::Mixed) => false,
     }
-}
-
-/// Prints what a run writes, until it is over.
-fn follow(
-    what: &Arguments,
-    run: RunId,
-    piece: Option<Piece>,
-    printer: &mut Printer,
-    console: &mut Console,
-    state: &StateDir,
-) -> Result<Exit, Failure> {
-    let stream = what.stream.map(|which| match which {
-        Which::Out => LogStream::Out,
-        Which::Err => LogStream::Err,
-    });
-    let piece = piece.map(|piece| piece.to_string());
-    let query = LogQuery { piece, stream, follow: true, ..LogQuery::default() };
-    let mut client = source::daemon(state)?;
-    let mut last: Option<String> = None;
-    for line in client.log(run, &query)? {
-        let line = line?;
-        if last.as_ref().is_some_and(|last| *last != line.piece) && !what.json {
-            printer.end(console)?;
-            headline(&line.piece, console)?;
-        }
-        last = Some(line.piece.clone());
-        printer.line(line, console)?;
-        console.flush()?;
-    }
-    printer.end(console)?;
-    Ok(Exit::GOOD)
 }
 
 fn named(piece: &str) -> String {

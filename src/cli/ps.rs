@@ -125,7 +125,7 @@ fn row(run: &RunRow, now: Time) -> Vec<Cell> {
     };
     vec![
         Cell::new(run.run),
-        Cell::styled(&run.job, text::HEADING),
+        Cell::styled(words::job_and_point(&run.job, &run.matrix), text::HEADING),
         Cell::styled(standing, style),
         Cell::new(run.attempts),
         Cell::new(when),

@@ -6,7 +6,7 @@
 //! what it decides; there is no other loop. A [`child`] is one process, held by this one: it keeps our session, so that keys typed
 //! on the terminal reach it as they would without us, and it inherits our stdin. Its output comes through us by
 //! [`wiring`], which hands it on and keeps what is searched for evidence; where our stdout is a terminal the child has one too.
-//! [`lookout`] is the one place where anything is waited for. What happens is told by [`narrator`] on stderr and written
+//! [`lookout`] is the one place where anything is waited for. What happens is told by the [`narrator`](super::narrator) on stderr and written
 //! down by [`recorder`].
 //!
 //! A signal ends the run: it is passed on, then the stop ladder goes down, and a second interrupt kills. This process
@@ -23,7 +23,6 @@ mod excerpt;
 mod finalizers;
 mod journal;
 mod lookout;
-mod narrator;
 mod outlet;
 mod plan;
 mod post;

@@ -7,7 +7,7 @@ use clap::Args;
 use steadfast_retry::Pretty;
 
 use super::answer::Answer;
-use super::console::Console;
+use super::console::{Console, UNLIMITED};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::local::Local;
@@ -71,7 +71,8 @@ fn page(view: &RunView, local: &Local, width: usize) -> String {
     let standing = words::standing(view.state, view.ending, view.held || view.job_held);
     let mut out = format!("{bold}run {}{bold:#} of {}: {style}{standing}{style:#}\n", view.run, view.job);
     let _ = writeln!(out, "{}\n", text::wrap(&local.sentence(&view.sentence, true), width, 2));
-    out.push_str(&text::table(&facts(view, local), width));
+    // A command that is cut cannot be repeated.
+    out.push_str(&text::table(&facts(view, local), UNLIMITED));
     if !view.attempts.is_empty() {
         out.push('\n');
         let rows = view.attempts.iter().map(|attempt| attempt_row(attempt, view, local)).collect();
@@ -87,8 +88,16 @@ fn page(view: &RunView, local: &Local, width: usize) -> String {
     out
 }
 
+/// Where the further lines of a command stand.
+const BELOW: &str = "\n           ";
+
 fn facts(view: &RunView, local: &Local) -> Vec<Vec<Cell>> {
-    let mut facts = vec![("opened", format!("{} ({})", local.full(view.opened_at), opened(view)))];
+    let mut facts = Vec::new();
+    facts.extend(view.command.as_ref().map(|command| ("command", command.replace('\n', BELOW))));
+    if !view.matrix.is_empty() {
+        facts.push(("point", words::point(&view.matrix)));
+    }
+    facts.push(("opened", format!("{} ({})", local.full(view.opened_at), opened(view))));
     facts.extend(view.due_at.map(|due| ("due", local.plain(due))));
     facts.extend(view.deadline_at.map(|deadline| ("deadline", local.plain(deadline))));
     facts.extend(view.closed_at.map(|closed| ("closed", local.plain(closed))));

@@ -10,10 +10,13 @@ use super::answer::Answer;
 use super::console::Console;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::source;
-use super::wait::{self, Until};
+use super::follow::Line;
+use super::source::Source;
+use super::wait::{self, Until, Wanted};
 use crate::api::{Client, Code, Problem, Start};
+use crate::clock;
 use crate::state::StateDir;
+use crate::sys::time::Boottime;
 
 /// Starts jobs under the daemon
 #[derive(Args, Debug)]
@@ -43,31 +46,62 @@ pub(super) struct Arguments {
     /// The priority instead of the job's: higher goes first, from -1000 to 1000
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     priority: Option<i32>,
-    /// Wait until the runs are over: 0 if all succeeded, 1 if not
+    /// Wait until the runs are over: 0 if all succeeded, 1 if not, 124 if a time limit ended them
     #[arg(long)]
     wait: bool,
     /// Wait no longer than this; what is still being tried then gives 75
     #[arg(long, value_name = "DURATION", requires = "wait", value_parser = parse_duration)]
     timeout: Option<Duration>,
+    /// Say nothing about attempts while waiting
+    #[arg(long, short, requires = "wait")]
+    quiet: bool,
     #[command(flatten)]
     answer: Answer,
 }
 
 pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir) -> Result<Exit, Failure> {
     let parameters: BTreeMap<String, String> = what.parameters.iter().cloned().collect();
-    let start = |job: &String| Start {
+    // With a key a start is safe to send again, where the daemon goes away before it has answered.
+    let ours = format!("start-{:016x}{:016x}", clock::random_bits(), clock::random_bits());
+    let key = |(place, job): (usize, &String)| match &what.key {
+        Some(key) if what.jobs.len() > 1 => format!("{key}/{job}"),
+        Some(key) => key.clone(),
+        None => format!("{ours}/{place}"),
+    };
+    let start = |(place, job): (usize, &String)| Start {
         job: job.clone(),
         count: what.count,
         point: what.point,
         parameters: parameters.clone(),
-        key: what.key.as_ref().map(|key| if what.jobs.len() > 1 { format!("{key}/{job}") } else { key.clone() }),
+        key: Some(key((place, job))),
         priority: what.priority,
     };
-    let starts: Vec<Start> = what.jobs.iter().map(start).collect();
-    let mut client = source::daemon(state)?;
-    let started = client.start(&starts).map_err(|problem| suggest(&mut client, what, problem))?;
-    if what.wait {
-        return wait::until(&mut client, &started.runs, Until::All, what.timeout, what.answer, console);
+    let mut starts: Vec<Start> = what.jobs.iter().enumerate().map(start).collect();
+    let mut line = Line::open(state)?;
+    let source = if what.wait { Some(Source::open(state)?) } else { None };
+    // Under a key of somebody's own the runs may be there already.
+    let since = match &source {
+        Some(source) if what.key.is_none() => Some(source.newest_event()?),
+        Some(_) | None => None,
+    };
+    let started = loop {
+        let is_safe = starts.iter().all(|start| start.key.is_some());
+        match line.client().start(&starts) {
+            Ok(started) => break started,
+            Err(problem) if problem.code == Code::Unreachable && is_safe => {
+                line.again(problem, Boottime::NEVER, console)?;
+            }
+            Err(problem) if problem.code == Code::Unreachable => {
+                return Err(Failure::from(problem).help("see whether the runs were opened: steadfast ps --newest"));
+            }
+            Err(_) if what.key.is_none() && without_keys_of_sweeps(line.client(), &mut starts) => {}
+            Err(problem) => return Err(suggest(line.client(), what, problem)),
+        }
+    };
+    if let Some(source) = source {
+        let (timeout, is_quiet, answer) = (what.timeout, what.quiet, what.answer);
+        let wanted = Wanted { runs: &started.runs, until: Until::All, timeout, is_quiet, answer };
+        return wait::until(&mut line, &source, wanted, since, console);
     }
     if what.answer.json {
         console.json(&started)?;
@@ -80,6 +114,18 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: &StateDir)
         console.say(format_args!("next: steadfast why {run}, steadfast logs {run} -f, steadfast wait {run}"));
     }
     Ok(Exit::GOOD)
+}
+
+/// Takes our keys back where a job opens a run for each point of its matrix, since a key names one; says whether there were any.
+fn without_keys_of_sweeps(client: &mut Client, starts: &mut [Start]) -> bool {
+    let mut is_changed = false;
+    for start in starts.iter_mut().filter(|start| start.key.is_some() && start.point.is_none()) {
+        if client.job(&start.job).is_ok_and(|detail| detail.job.points > 0) {
+            start.key = None;
+            is_changed = true;
+        }
+    }
+    is_changed
 }
 
 /// Adds the name that was meant, where a job or a parameter is unknown.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 use steadfast_retry::{Moment, parse_duration};
 
 use super::answer::Answer;
@@ -43,6 +44,8 @@ struct Backup {
     /// The file that is written; one that is there is never touched
     #[arg(value_name = "FILE")]
     to: PathBuf,
+    #[command(flatten)]
+    answer: Answer,
 }
 
 #[derive(Args, Debug)]
@@ -70,7 +73,7 @@ pub(super) fn perform(what: Arguments, console: &mut Console, state: &StateDir) 
         Command::Info(answer) => {
             let info = view()?.info(root).map_err(|error| of_store(&error))?;
             if answer.json {
-                console.json(&info)?;
+                console.json(&shown(&info))?;
             } else {
                 console.print(&figures(&info, state, console.width))?;
             }
@@ -102,7 +105,11 @@ pub(super) fn perform(what: Arguments, console: &mut Console, state: &StateDir) 
         Command::Backup(what) => {
             failpoint::arm_from_environment().map_err(Failure::usage)?;
             view()?.backup(&what.to).map_err(|error| of_store(&error))?;
-            console.print(&format!("wrote {}", what.to.display()))?;
+            if what.answer.json {
+                console.json(&json!({ "file": what.to }))?;
+            } else {
+                console.print(&format!("wrote {}", what.to.display()))?;
+            }
         }
         Command::Prune(what) => return prune(&what, state, console),
     }
@@ -129,7 +136,8 @@ fn prune(what: &Prune, state: &StateDir, console: &mut Console) -> Result<Exit, 
     let pruned = store.prune(Keep { since, newest: what.keep }, |run| files += leavings.remove(run));
     let pruned = pruned.map_err(|error| of_store(&error))?;
     if what.answer.json {
-        console.json(&pruned)?;
+        let (runs, entries, documents) = (pruned.runs, pruned.entries, pruned.documents);
+        console.json(&json!({ "runs": runs, "entries": entries, "documents": documents, "files": files }))?;
     } else {
         let (runs, lines) = (text::count(pruned.runs, "run"), text::count(pruned.entries, "line"));
         console.print(&format!(
@@ -138,6 +146,13 @@ fn prune(what: &Prune, state: &StateDir, console: &mut Console) -> Result<Exit, 
         ))?;
     }
     Ok(Exit::GOOD)
+}
+
+/// The figures as a document: how many runs there are of each kind by its word.
+fn shown(info: &Info) -> Value {
+    let mut shown = serde_json::to_value(info).unwrap_or_default();
+    shown["runs"] = info.runs.iter().map(|(word, number)| (word.clone(), Value::from(*number))).collect();
+    shown
 }
 
 fn figures(info: &Info, state: &StateDir, width: usize) -> String {

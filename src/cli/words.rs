@@ -1,10 +1,23 @@
 //! The words for what runs and attempts are like, the same in every command.
 
+use std::collections::BTreeMap;
+
 use anstyle::Style;
 use steadfast_retry::Ending;
 
 use super::text;
 use crate::store::{How, State};
+
+/// A job with the values by which the runs of its matrix are told apart.
+pub(super) fn job_and_point(job: &str, matrix: &BTreeMap<String, String>) -> String {
+    if matrix.is_empty() { job.to_owned() } else { format!("{job} {}", point(matrix)) }
+}
+
+/// The values of a point, as `lr=1e-3 seed=2`.
+pub(super) fn point(matrix: &BTreeMap<String, String>) -> String {
+    let values: Vec<String> = matrix.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    values.join(" ")
+}
 
 /// Where a run stands, in one word: its ending once it is over.
 pub(super) fn standing(state: State, ending: Option<Ending>, held: bool) -> &'static str {

@@ -19,6 +19,7 @@ mod event;
 mod filter;
 mod fold;
 mod page;
+mod plain;
 mod run;
 mod time;
 
@@ -37,6 +38,7 @@ pub use count::{Counts, JobSummary, LaneCount};
 pub use event::{EventPage, EventView, Events};
 pub use filter::{BadFilter, Filter, Is, Since};
 pub use page::{Cursor, Order, Page, RunPage, RunRow};
+pub use plain::plain;
 pub use run::{FinalizerView, LedgerView, NoteView, RuleCharge, RunView, SweepView, TriggerView};
 pub use time::Time;
 

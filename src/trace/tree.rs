@@ -9,10 +9,11 @@ mod text;
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use steadfast_retry::Moment;
 
 use crate::ids::{Digest, RunId, SpanId, TraceId};
+use crate::store::view::Time;
 
 pub use build::tree;
 pub use span::{Scalar, SpanKind, SpanRecord};
@@ -42,10 +43,11 @@ pub struct Node {
     pub name: String,
     /// Its span: the journal's own, or one derived from it, so that it is the same whenever it is built.
     pub span: SpanId,
-    /// When it began, in nanoseconds since the Unix epoch.
+    /// When it began.
+    #[serde(rename = "began_at", serialize_with = "time")]
     pub began: Moment,
     /// When it ended, if it has.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "ended_at", skip_serializing_if = "Option::is_none", serialize_with = "time_or_none")]
     pub ended: Option<Moment>,
     /// How it ended, in the word that the journal has for it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +68,15 @@ pub struct Node {
     /// Which of the entries ended it.
     #[serde(skip)]
     pub(super) ended_by: Option<usize>,
+}
+
+fn time<S: Serializer>(moment: &Moment, to: S) -> Result<S::Ok, S::Error> {
+    Time::of(*moment).serialize(to)
+}
+
+#[expect(clippy::ref_option, reason = "serde hands out references")]
+fn time_or_none<S: Serializer>(moment: &Option<Moment>, to: S) -> Result<S::Ok, S::Error> {
+    moment.map(Time::of).serialize(to)
 }
 
 /// What a piece of a run is.

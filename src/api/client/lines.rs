@@ -1,4 +1,5 @@
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -11,6 +12,20 @@ use crate::api::problem::Problem;
 
 use super::understood;
 use super::wire::broken_off;
+
+/// How long a line is waited for at a time where nobody says how long.
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What has come of an answer that goes on.
+#[derive(Debug)]
+pub enum Heard<T> {
+    /// A line, or why there are no more.
+    Line(Result<T, Problem>),
+    /// Nothing yet.
+    Nothing,
+    /// The end.
+    End,
+}
 
 /// Lines of an answer, as they come. Ends when the answer does; dropping it breaks the answer off.
 #[derive(Debug)]
@@ -32,24 +47,25 @@ impl<'c, T> Lines<'c, T> {
     }
 }
 
-impl<T: DeserializeOwned> Iterator for Lines<'_, T> {
-    type Item = Result<T, Problem>;
-
-    /// Waits for the next line. An answer that was broken off ends with a problem.
-    fn next(&mut self) -> Option<Self::Item> {
+impl<T: DeserializeOwned> Lines<'_, T> {
+    /// Waits for the next line, but no longer than that: then there is none, and the answer may go on.
+    pub fn next_within(&mut self, patience: Duration) -> Heard<T> {
         loop {
             let rest = &self.read[self.given..];
             if let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
                 let line = understood(&rest[..end]);
                 self.given += end + 1;
-                return Some(line);
+                return Heard::Line(line);
             }
             if self.over {
-                return None;
+                return Heard::End;
             }
             self.read.drain(..self.given);
             self.given = 0;
-            match self.runtime.block_on(self.body.frame()) {
+            let runtime = self.runtime;
+            let framed = runtime.block_on(async { tokio::time::timeout(patience, self.body.frame()).await });
+            let Ok(frame) = framed else { return Heard::Nothing };
+            match frame {
                 Some(Ok(frame)) => {
                     if let Ok(bytes) = frame.into_data() {
                         self.read.extend_from_slice(&bytes);
@@ -57,9 +73,24 @@ impl<T: DeserializeOwned> Iterator for Lines<'_, T> {
                 }
                 Some(Err(_)) => {
                     self.over = true;
-                    return Some(Err(broken_off()));
+                    return Heard::Line(Err(broken_off()));
                 }
                 None => self.over = true,
+            }
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Lines<'_, T> {
+    type Item = Result<T, Problem>;
+
+    /// Waits for the next line. An answer that was broken off ends with a problem.
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.next_within(LONG) {
+                Heard::Line(line) => return Some(line),
+                Heard::End => return None,
+                Heard::Nothing => {}
             }
         }
     }

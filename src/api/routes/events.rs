@@ -109,7 +109,7 @@ impl Answer for Timeline {
     fn contents(_: &mut SchemaGenerator) -> Vec<Content> {
         let tree = schemars::json_schema!({
             "type": "object",
-            "description": "The timeline as a tree: run, job, trace, and root with kind, name, span, began, ended, outcome, note, attributes and children. Times are nanoseconds since the Unix epoch."
+            "description": "The timeline as a tree: run, job, trace, and root with kind, name, span, began_at, ended_at, outcome, note, attributes and children."
         });
         let text = schemars::json_schema!({ "type": "string" });
         vec![Content { media: "application/json", schema: tree }, Content { media: "text/plain", schema: text }]

@@ -102,7 +102,7 @@ impl Writing {
                 self.write_piece(piece, from).await?;
                 from = 0;
             }
-            if !self.query.follow || wanted.is_some() {
+            if !self.query.follow || (wanted.is_some() && !self.query.onward) {
                 return Ok(());
             }
             match self.next_attempt(piece.as_deref()).await? {

@@ -90,6 +90,9 @@ pub struct LogQuery {
     /// Whether to go on while the process writes; without a piece, also with the attempts that follow, until the run is over.
     #[serde(default)]
     pub follow: bool,
+    /// Whether `follow` goes on with the attempts behind `piece` as well: so a reader that was cut off goes on where it was.
+    #[serde(default)]
+    pub onward: bool,
     /// The form of the answer; `lines` where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<LogForm>,

@@ -1,6 +1,7 @@
 use clap::Args;
 
 use super::{Declared, Told, loaded};
+use crate::api::{JobPage, JobRow};
 use crate::cli::answer::Answer;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
@@ -36,7 +37,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&St
         }
     };
     if what.answer.json {
-        console.json(&config.jobs.values().collect::<Vec<_>>())?;
+        console.json(&JobPage { jobs: config.jobs.values().map(|job| JobRow::declared(job)).collect() })?;
         return Ok(Exit::GOOD);
     }
     let rows = config.jobs.values().map(|job| row(job)).collect();

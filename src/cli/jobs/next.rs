@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::job::{Job, ScheduleText};
 use crate::schedule::Upcoming;
 use crate::state::StateDir;
+use crate::store::view::Time;
 
 /// Shows when jobs are due, with a word where a clock is set forward or back
 #[derive(Args, Debug)]
@@ -110,7 +111,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&St
     all.sort_by_key(|(_, upcoming)| upcoming.due);
     if what.answer.json {
         let rows: Vec<_> = all.iter().map(|(job, upcoming)| value(job, upcoming)).collect();
-        console.json(&rows)?;
+        console.json(&json!({ "upcoming": rows }))?;
         return Ok(Exit::GOOD);
     }
     if all.is_empty() {
@@ -136,6 +137,10 @@ fn row(job: &str, upcoming: &Upcoming, from: Timestamp) -> Vec<Cell> {
 }
 
 fn value(job: &str, upcoming: &Upcoming) -> serde_json::Value {
-    let note = upcoming.note.map(|note| note.to_string());
-    json!({ "job": job, "due": upcoming.due.to_string(), "local": upcoming.local.to_string(), "note": note })
+    let due = Time::of_nanos(upcoming.due.as_nanosecond());
+    let mut value = json!({ "job": job, "due_at": due, "local": upcoming.local.to_string() });
+    if let Some(note) = upcoming.note {
+        value["note"] = note.to_string().into();
+    }
+    value
 }

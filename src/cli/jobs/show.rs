@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::{Declared, Told, list, named};
-use crate::api::{Client, Code, Problem};
+use crate::api::{Client, Code, JobDetail, Problem};
 use crate::cli::answer::Answer;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
@@ -30,7 +30,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&St
         Told::Daemon(mut client) => {
             let detail = client.job(&what.job).map_err(|problem| unknown(&mut client, &what.job, problem))?;
             if what.answer.json {
-                console.json(&detail)?;
+                console.json(&detail.plain())?;
             } else {
                 console.print(&super::page(&detail, console.width))?;
             }
@@ -39,7 +39,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console, state: Option<&St
     };
     let job = named(&config, &what.job)?;
     if what.answer.json {
-        console.json(job)?;
+        console.json(&JobDetail::declared(job).plain())?;
         return Ok(Exit::GOOD);
     }
     console.print(&page(job, console.width))?;

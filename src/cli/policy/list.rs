@@ -1,4 +1,5 @@
 use clap::Args;
+use serde_json::json;
 use steadfast_retry::Pretty;
 use steadfast_retry::table::Resolved;
 
@@ -23,7 +24,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     let config = files::read(&what.files.paths, console)?;
     if what.answer.json {
         let policies: Vec<_> = config.policies.values().map(|resolved| &resolved.policy).collect();
-        console.json(&policies)?;
+        console.plain(&json!({ "policies": policies }))?;
         return Ok(Exit::GOOD);
     }
     let rows = config.policies.values().map(|resolved| row(resolved)).collect();

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 use steadfast_retry::{Class, Decision, Dice, Event, Moment, Outcome, Policy, Pretty, RunState, parse_duration};
 
-use super::timeline::{Timeline, play};
+use super::timeline::{OutcomeView, Timeline, play};
 use super::{Found, Named, find, forecast, show};
 use crate::cli::answer::Answer;
 use crate::cli::console::Console;
@@ -16,6 +16,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text;
 use crate::evidence::{Act, Classes, Evidence, ExitCodes, Fact, OomScope, Part, Signal, Stream, Verdict, classify};
+use crate::store::view::{BecauseView, plain};
 
 /// Says which rule of a policy catches a failure, and what follows
 #[derive(Args, Debug)]
@@ -82,9 +83,20 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     let again = play(policy, std::iter::repeat(outcome.clone()), Duration::from_secs(1), || Dice::NONE);
     if what.answer.json {
         let rule = rule(&found, &outcome).map(|(index, _)| index + 1);
-        console.json(
-            &json!({ "verdict": verdict, "outcome": outcome, "rule": rule, "decision": nominal, "repeated": again }),
-        )?;
+        let (wait, ending) = match &nominal {
+            Decision::Wait { until, .. } => (Some(until.since(Moment::ORIGIN).as_secs_f64()), None),
+            Decision::Finish { ending, .. } => (None, Some(ending)),
+            Decision::Attempt { .. } | Decision::Cut { .. } => (None, None),
+        };
+        let decision = json!({
+            "wait_seconds": wait, "ending": ending, "because": BecauseView::from(nominal.because()),
+        });
+        let (verdict, outcome) = (serde_json::to_value(verdict), OutcomeView::of(&outcome));
+        let verdict = plain(verdict.unwrap_or_default());
+        let told = json!({
+            "verdict": verdict, "seen": outcome, "rule": rule, "decision": decision, "repeated": again,
+        });
+        console.json(&told)?;
         return Ok(Exit::GOOD);
     }
     let mut out = String::new();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use steadfast_retry::{AttemptLimit, Delay, Dice, Policy, Pretty};
 
 use super::chance::Chance;
@@ -37,21 +38,26 @@ pub(super) struct Arguments {
 
 /// The delay after one of the failures.
 #[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
 struct Point {
     /// How many failures there were.
     failures: u32,
     /// The delay without chance, in seconds.
+    #[serde(rename = "nominal_seconds")]
     nominal: f64,
     /// One delay in twenty is shorter.
+    #[serde(rename = "p5_seconds")]
     p5: f64,
     /// One delay in twenty is longer.
+    #[serde(rename = "p95_seconds")]
     p95: f64,
     /// All delays so far without chance.
+    #[serde(rename = "total_seconds")]
     total: f64,
     /// One run in twenty has waited less.
+    #[serde(rename = "total_p5_seconds")]
     total_p5: f64,
     /// One run in twenty has waited longer.
+    #[serde(rename = "total_p95_seconds")]
     total_p95: f64,
 }
 
@@ -64,7 +70,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     let failures = what.attempts.unwrap_or_else(|| borne(policy));
     let points = points(policy.delay(), failures);
     if what.answer.json {
-        console.json(&points)?;
+        console.json(&json!({ "policy": policy.name(), "points": points }))?;
         return Ok(Exit::GOOD);
     }
     let mut out = format!("{}: {}\n\n", policy.name(), policy.delay());

@@ -33,7 +33,7 @@ pub(super) fn perform(what: &Arguments, console: &mut Console) -> Result<Exit, F
     let found = find(&what.named.policy, &what.named.files, console)?;
     let resolved = &found.resolved;
     if what.answer.json {
-        console.json(&json!({ "policy": resolved.policy, "origins": resolved.origins }))?;
+        console.plain(&json!({ "policy": resolved.policy, "origins": resolved.origins }))?;
     } else {
         console.print(&page(resolved, console.width))?;
         super::doubt(&resolved.policy, console);

@@ -2,39 +2,43 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use steadfast_retry::{AttemptNo, Because, Decision, Dice, Ending, Event, Moment, Outcome, Policy, RunState};
+
+use crate::store::How;
+use crate::store::view::BecauseView;
 
 /// One attempt of a timeline and what was decided after it.
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
 pub(super) struct Stretch {
     /// The attempt's number.
     pub(super) number: AttemptNo,
     /// When it begins, counted from the first one.
-    #[serde(serialize_with = "pretty")]
+    #[serde(rename = "begins_seconds", serialize_with = "seconds")]
     pub(super) begins: Duration,
     /// How it ends.
+    #[serde(flatten, serialize_with = "outcome")]
     pub(super) outcome: Outcome,
     /// The delay that follows; nothing where the run ends.
-    #[serde(serialize_with = "pretty_or_none")]
+    #[serde(rename = "wait_seconds", skip_serializing_if = "Option::is_none", serialize_with = "seconds_or_none")]
     pub(super) wait: Option<Duration>,
     /// Why.
+    #[serde(serialize_with = "because")]
     pub(super) because: Because,
 }
 
 /// A whole timeline.
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
 pub(super) struct Timeline {
     pub(super) attempts: Vec<Stretch>,
     /// How the run ends; nothing where the outcomes were used up before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ending: Option<Ending>,
     /// The time from the first attempt to the last decision.
-    #[serde(serialize_with = "pretty")]
+    #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
     pub(super) elapsed: Duration,
     /// How much of it is spent in delays.
-    #[serde(serialize_with = "pretty")]
+    #[serde(rename = "waited_seconds", serialize_with = "seconds")]
     pub(super) waited: Duration,
 }
 
@@ -83,13 +87,46 @@ pub(super) fn play(
     timeline
 }
 
-fn pretty<S: serde::Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(&steadfast_retry::Pretty(*span))
+fn seconds<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(span.as_secs_f64())
 }
 
-fn pretty_or_none<S: serde::Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-    match span {
-        Some(span) => pretty(span, to),
-        None => to.serialize_none(),
+#[expect(clippy::ref_option, reason = "serde hands out references")]
+fn seconds_or_none<S: Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    span.map(|span| span.as_secs_f64()).serialize(to)
+}
+
+fn because<S: Serializer>(because: &Because, to: S) -> Result<S::Ok, S::Error> {
+    BecauseView::from(because).serialize(to)
+}
+
+fn outcome<S: Serializer>(outcome: &Outcome, to: S) -> Result<S::Ok, S::Error> {
+    OutcomeView::of(outcome).serialize(to)
+}
+
+/// How an attempt ends, in the words of an attempt that has ended.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct OutcomeView {
+    outcome: How,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
+    /// The delay that the server asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_delay_seconds: Option<f64>,
+}
+
+impl OutcomeView {
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        let (word, failure) = match outcome {
+            Outcome::Succeeded => (How::Succeeded, None),
+            Outcome::Failed(failure) => (How::Failed, Some(failure)),
+            Outcome::Interrupted => (How::Interrupted, None),
+            Outcome::Cancelled => (How::Cancelled, None),
+        };
+        Self {
+            outcome: word,
+            class: failure.map(|failure| failure.class.to_string()),
+            server_delay_seconds: failure.and_then(|failure| Some(failure.server_delay?.as_secs_f64())),
+        }
     }
 }

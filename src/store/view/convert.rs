@@ -107,6 +107,12 @@ pub(super) fn decision(at: Moment, step: &Step) -> DecisionView {
     }
 }
 
+impl From<&Because> for BecauseView {
+    fn from(because: &Because) -> Self {
+        because_view(because)
+    }
+}
+
 pub(super) fn because_view(because: &Because) -> BecauseView {
     let rule = because.rule.as_ref().map(|rule| RuleView {
         number: u32::from(rule.index) + 1,

@@ -54,7 +54,8 @@ pub struct EventView {
     pub job: Option<String>,
     /// The same in a sentence.
     pub sentence: String,
-    /// The entry as it is stored. Its shape may gain fields and variants with any version.
+    /// The entry, with times, durations and large numbers as everywhere. Its shape may gain fields and variants with any version.
+    #[serde(serialize_with = "super::plain::shown")]
     pub entry: serde_json::Value,
 }
 

@@ -1,6 +1,8 @@
 //! Lists of runs, page by page, along an index and from a cursor: no page costs more because others stand before
 //! it.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,10 +11,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::{Deserialize, Serialize};
 use steadfast_retry::{Ending, Moment, glob};
 
-use crate::ids::RunId;
+use crate::ids::{Digest, RunId};
+use crate::job::Matrix;
 use crate::journal::Happened;
 use crate::store::StoreError;
-use crate::store::sqlite::unreadable;
+use crate::store::sqlite::{self, unreadable};
 use crate::store::standing::{State, ending_of};
 
 use super::filter::{Filter, Is};
@@ -99,6 +102,9 @@ pub struct RunRow {
     /// Which point of the job's matrix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<u32>,
+    /// The values of that point, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub matrix: BTreeMap<String, String>,
     /// Where it stands.
     pub state: State,
     /// Whether it is held.
@@ -160,7 +166,13 @@ impl View {
         let mut found = walk.places(&rows, page.order, page.after, limit + 1)?;
         let next = (found.len() > limit).then(|| found[limit - 1]);
         found.truncate(limit);
-        let runs = found.iter().map(|place| read_row(&rows, place.run)).collect::<Result<_, _>>()?;
+        let mut matrices = BTreeMap::new();
+        let read = |place: &Cursor| {
+            let (mut row, definition) = read_row(&rows, place.run)?;
+            row.matrix = values(&rows, row.point, definition, &mut matrices)?;
+            Ok(row)
+        };
+        let runs = found.iter().map(read).collect::<Result<_, StoreError>>()?;
         Ok(RunPage { runs, next })
     }
 
@@ -171,7 +183,10 @@ impl View {
     /// Returns [`StoreError`] if the store cannot be read.
     pub fn row(&self, run: RunId) -> Result<Option<RunRow>, StoreError> {
         let mut select = self.rows.prepare_cached(ROW)?;
-        select.query_row([run], |row| Ok(row_of(row))).optional()?.transpose()
+        let found = select.query_row([run], |row| Ok(row_of(row))).optional()?.transpose()?;
+        let Some((mut row, definition)) = found else { return Ok(None) };
+        row.matrix = values(&self.rows, row.point, definition, &mut BTreeMap::new())?;
+        Ok(Some(row))
     }
 }
 
@@ -357,16 +372,16 @@ fn names(rows: &Connection, patterns: &[String], known: &str) -> Result<Option<V
 
 const ROW: &str = "SELECT runs.id, runs.job, runs.point, runs.state, runs.held, runs.rank = 0, runs.ending, runs.attempts, runs.class, \
                    journal.body, runs.cause, runs.retry_of, runs.sweep, runs.opened_at, runs.began_at, runs.due_at, runs.closed_at, \
-                   runs.state <> 'closed' AND coalesce((SELECT held FROM jobs WHERE name = runs.job), 0) \
+                   runs.definition, runs.state <> 'closed' AND coalesce((SELECT held FROM jobs WHERE name = runs.job), 0) \
                    FROM runs LEFT JOIN journal ON journal.seq = runs.step_seq WHERE runs.id = ?1";
 
 /// Reads one run's row of a list.
-pub(super) fn read_row(rows: &Connection, run: RunId) -> Result<RunRow, StoreError> {
+pub(super) fn read_row(rows: &Connection, run: RunId) -> Result<(RunRow, Digest), StoreError> {
     let read = rows.prepare_cached(ROW)?.query_row([run], |row| Ok(row_of(row)));
     read?
 }
 
-fn row_of(row: &Row<'_>) -> Result<RunRow, StoreError> {
+fn row_of(row: &Row<'_>) -> Result<(RunRow, Digest), StoreError> {
     let (state, ending): (String, Option<String>) = (row.get(3)?, row.get(6)?);
     let body: Option<String> = row.get(9)?;
     let because = match body.as_deref().map(serde_json::from_str) {
@@ -375,13 +390,14 @@ fn row_of(row: &Row<'_>) -> Result<RunRow, StoreError> {
         Some(Err(error)) => return Err(unreadable("the journal", error)),
     };
     let time = |nanos: Option<i64>| nanos.map(|nanos| Time::of_nanos(nanos.into()));
-    Ok(RunRow {
+    let row_read = RunRow {
         run: row.get(0)?,
         job: row.get(1)?,
         point: row.get(2)?,
+        matrix: BTreeMap::new(),
         state: State::of(&state).ok_or_else(|| unreadable("a run's state", &state))?,
         held: row.get(4)?,
-        job_held: row.get(17)?,
+        job_held: row.get(18)?,
         trouble: row.get(5)?,
         ending: ending.as_deref().and_then(ending_of),
         attempts: row.get(7)?,
@@ -394,5 +410,31 @@ fn row_of(row: &Row<'_>) -> Result<RunRow, StoreError> {
         began_at: time(row.get(14)?),
         due_at: time(row.get(15)?),
         closed_at: time(row.get(16)?),
-    })
+    };
+    Ok((row_read, row.get(17)?))
+}
+
+/// The part of a definition that tells the runs of a sweep apart.
+#[derive(Deserialize)]
+struct Swept {
+    #[serde(default)]
+    matrix: Matrix,
+}
+
+/// Returns the values of a point; the runs of a sweep have one definition, which is read once for a page.
+fn values(
+    rows: &Connection,
+    point: Option<u32>,
+    definition: Digest,
+    matrices: &mut BTreeMap<Digest, Matrix>,
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let Some(point) = point else { return Ok(BTreeMap::new()) };
+    let matrix = match matrices.entry(definition) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(unknown) => {
+            let document = sqlite::document(rows, definition)?;
+            unknown.insert(serde_json::from_str::<Swept>(&document).map(|swept| swept.matrix).unwrap_or_default())
+        }
+    };
+    Ok(matrix.point(point).map(|point| point.values.into_iter().collect()).unwrap_or_default())
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use steadfast_retry::{Ending, Policy};
 
 use crate::ids::RunId;
+use crate::job::Definition;
 use crate::journal::FinalizerResult;
 use crate::store::StoreError;
 use crate::store::sqlite::{self, Whole, unreadable};
@@ -74,9 +75,15 @@ pub struct RunView {
     pub trigger: TriggerView,
     /// Who asked.
     pub by: String,
+    /// What it runs, as one would type it: arguments quoted as a shell needs it, or the text for the shell; `{attempt}` stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
     /// Which point of the job's matrix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<u32>,
+    /// The values of that point, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub matrix: BTreeMap<String, String>,
     /// The matrix that it was opened with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepView>,
@@ -231,6 +238,11 @@ pub(super) fn read(
     let definition = sqlite::document(rows, opening.definition)?;
     let policy = policy(&definition);
     let mut view = fold::fold(run, opening, &entries, policy.as_ref());
+    if let Ok(definition) = serde_json::from_str::<Definition>(&definition) {
+        let point = opening.point.and_then(|point| definition.matrix.point(point));
+        view.command = Some(definition.command_line(&opening.job, run, point.as_ref(), &opening.parameters));
+        view.matrix = point.map(|point| point.values.into_iter().collect()).unwrap_or_default();
+    }
     let select = "SELECT rank FROM runs WHERE id = ?1";
     view.trouble = rows.prepare_cached(select)?.query_row([run], |row| Ok(row.get::<_, Whole>(0)?.0 == 0))?;
     view.job_held = view.state != State::Closed && is_held(rows, &view.job)?;

@@ -21,13 +21,13 @@ shell = "echo working; exec sleep 300"
 "#;
 
 /// A daemon that is stopped when the test is over, with all that it runs.
-struct Serving<'d> {
+pub(super) struct Serving<'d> {
     desk: &'d Desk,
     child: Child,
 }
 
 impl<'d> Serving<'d> {
-    fn begin(desk: &'d Desk) -> Self {
+    pub(super) fn begin(desk: &'d Desk) -> Self {
         let mut command = desk.command(&["serve", "jobs", "--stop-jobs", "--slots", "2"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -36,6 +36,15 @@ impl<'d> Serving<'d> {
         // Whoever writes must find a reader.
         std::thread::spawn(move || lines.for_each(drop));
         Self { desk, child }
+    }
+
+    /// Kills it as a crash would, and lets another begin on the same state.
+    pub(super) fn replace(mut self) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let desk = self.desk;
+        std::mem::forget(self);
+        Self::begin(desk)
     }
 }
 
@@ -58,7 +67,7 @@ fn a_daemon_is_asked_and_told() {
         &["start", "bad", "--wait"],
         &["start", "quik"],
         &["retry", "2"],
-        &["wait", "3", "--timeout", "10s"],
+        &["wait", "3", "--timeout", "10s", "-q"],
         &["cancel", "1", "99"],
         &["hold", "quick"],
         &["start", "quick", "--key", "mine"],
@@ -69,7 +78,7 @@ fn a_daemon_is_asked_and_told() {
         &["jobs", "show", "quick"],
         &["wait", "4", "--timeout", "0s"],
         &["release", "quick"],
-        &["wait", "4", "--timeout", "10s"],
+        &["wait", "4", "--timeout", "10s", "-q"],
         &["logs", "4", "--follow"],
         &["daemon", "drain"],
         &["daemon", "drain", "--undo"],
@@ -225,7 +234,7 @@ fn a_running_run_is_followed_and_cancelled() {
 }
 
 /// Waits until a command says something.
-fn until(desk: &Desk, arguments: &[&str], sign: &str) -> String {
+pub(super) fn until(desk: &Desk, arguments: &[&str], sign: &str) -> String {
     let begun = std::time::Instant::now();
     loop {
         let said = desk.say(arguments);

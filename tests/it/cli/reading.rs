@@ -112,7 +112,8 @@ fn every_face_says_the_same_of_how_long_an_attempt_ran() {
     assert_eq!(drawn["attributes"]["steadfast.attempt.ran"].as_f64(), Some(took));
     // What passed until the start was durable and the exit was heard of has a name of its own.
     let around = attempt["around_seconds"].as_f64().unwrap();
-    let whole = (drawn["ended"].as_u64().unwrap() - drawn["began"].as_u64().unwrap()) as f64 / 1e9;
+    let time = |key: &str| serde_json::from_value::<steadfast::store::view::Time>(drawn[key].clone()).unwrap();
+    let whole = time("ended_at").since(time("began_at")).as_secs_f64();
     assert!((took + around - whole).abs() < 0.002, "{took} + {around} is not {whole}");
     assert!(desk.say(&["trace", "1"]).out.contains("to start and record"));
 }

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use steadfast::sys::spawn::{Program, Session, Stdio, open_terminal, spawn};
 
+use super::daemon::Serving;
 use super::transcript::{Desk, program};
 
 /// A command on a terminal, and the person in front of it.
@@ -93,6 +94,19 @@ fn a_wait_is_counted_down_and_can_be_ended() {
     assert!(screen.seen.contains("half\r\n"), "our line begins on a line of its own: {}", screen.seen);
     screen.types(&[3]);
     assert_eq!(screen.close().0, Some(130));
+}
+
+#[test]
+fn a_run_that_is_waited_for_is_counted_down() {
+    let jobs = "[job.slow]\ndelay = { constant = \"1h\", jitter = \"none\" }\ncommand = { run = [\"false\"] }\n";
+    let desk = Desk::new().with("jobs/all.toml", jobs);
+    let _serving = Serving::begin(&desk);
+    let mut screen = Screen::open(&desk, &["start", "slow", "--wait"]);
+    screen.until("run 1: #2 in 1h after exit-nonzero; Ctrl-C ends the waiting, not the run");
+    screen.types(&[3]);
+    let (_, seen) = screen.close();
+    assert!(seen.contains("#1 exit 1 after "), "the attempt's end stands above: {seen:?}");
+    assert!(desk.say(&["ps"]).out.contains("waiting"), "the run goes on");
 }
 
 #[test]
