@@ -116,7 +116,10 @@ impl Place {
 
     /// The command of a daemon over this place.
     pub(super) fn serve(&self, flags: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
+        self.serve_by(Command::new(env!("CARGO_BIN_EXE_steadfast")), flags)
+    }
+
+    fn serve_by(&self, mut command: Command, flags: &[&str]) -> Command {
         let said = self.said_to();
         command.arg("serve").arg(self.path().join("jobs")).arg("--state").arg(self.state_as_seen_inside()).args(flags);
         command.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said);
@@ -132,7 +135,9 @@ impl Place {
     pub(super) fn start_armed(&self, flags: &[&str], armed: &str) -> Daemon {
         let hits = self.path().join("hits");
         std::fs::create_dir_all(&hits).unwrap();
-        let mut command = self.serve(flags);
+        // Hits are counted in each process; with one processor there is one pool, which comes to everything twice.
+        let mut command =
+            if armed.ends_with("@2") { self.serve_by(on_one_processor(), flags) } else { self.serve(flags) };
         Daemon(Some(command.env("STEADFAST_FAILPOINTS", armed).env("STEADFAST_FAILPOINT_HITS", hits).spawn().unwrap()))
     }
 
@@ -251,6 +256,16 @@ impl Drop for Daemon {
             let _ = child.wait();
         }
     }
+}
+
+/// The program on the first processor that we may use.
+fn on_one_processor() -> Command {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+    let first = allowed.split([',', '-']).next().unwrap();
+    let mut command = Command::new("taskset");
+    command.args(["-c", first, env!("CARGO_BIN_EXE_steadfast")]);
+    command
 }
 
 /// Says whether a process lives, the dead and unreaped not counted.
