@@ -6,6 +6,9 @@
 //! the policy and, where there is a deadline, one reading of the clock. The first failure opens a [`Session`]: the engine's state,
 //! the dice and the history, in one box. From there on each failure is an event for [`RunState`](crate::RunState), and what that
 //! decides is done. Nothing is decided here.
+//!
+//! A blocking call may stay calm over its first failures: where the policy has no rule, no delay and no deadline, and nobody is told of
+//! each attempt, they are only counted and kept. Whatever is not calm opens the session with them, as if each had been told at its time.
 
 mod pause;
 mod session;
@@ -55,6 +58,8 @@ pub struct Attempts<'p, W = DefaultWorld, F: Finally = NoFinally> {
     world: W,
     /// When the first attempt began, if the clock was read.
     began: Option<Moment>,
+    /// The failures that were only counted; none once there is a session.
+    calm: u32,
     session: Option<Box<Session>>,
     finally: Option<F>,
     is_open: bool,
@@ -148,7 +153,7 @@ impl<'p, W: World, F: Finally> Attempts<'p, W, F> {
     #[inline]
     pub(crate) fn begin(policy: &'p Policy, world: W, finally: Option<F>) -> Self {
         let began = policy.limits().deadline.map(|_| world.now());
-        Self { policy, world, began, session: None, finally, is_open: true, watch: Watch::open(policy) }
+        Self { policy, world, began, calm: 0, session: None, finally, is_open: true, watch: Watch::open(policy) }
     }
 
     /// Returns the attempt that runs.
@@ -162,10 +167,41 @@ impl<'p, W: World, F: Finally> Attempts<'p, W, F> {
                     (Some(timeout), Some(deadline)) => Some(timeout.min(deadline)),
                     (timeout, deadline) => timeout.or(deadline),
                 };
-                Attempt { number: AttemptNo::FIRST, limit }
+                Attempt { number: self.calm_number(), limit }
             }
             Some(session) => Attempt { number: session.number(), limit: session.limit },
         }
+    }
+
+    /// Says whether a failure may be only counted, if its own words do not forbid it.
+    #[inline(always)]
+    pub(crate) fn stays_calm(&self) -> bool {
+        !F::FOLLOWS && self.session.is_none() && self.calm < self.policy.calm_failures() && self.watch.is_deaf()
+    }
+
+    /// Returns how many failures were only counted.
+    #[inline(always)]
+    pub(crate) const fn calm(&self) -> usize {
+        self.calm as usize
+    }
+
+    /// Counts a failure that somebody keeps.
+    #[inline(always)]
+    pub(crate) const fn count_calmly(&mut self) {
+        self.calm += 1;
+    }
+
+    /// Opens the session with the failures that were only counted.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_up(&mut self, kept: &mut dyn Iterator<Item = (Failure, String)>) {
+        let at = self.world.now();
+        let mut session = Session::open(self.policy, self.began, at, self.world.seed());
+        for (failure, text) in kept {
+            session.take_up(self.policy, at, failure, text);
+        }
+        self.session = Some(session);
+        self.calm = 0;
     }
 
     /// Ends the run with a success, and hands the value through.
@@ -276,6 +312,12 @@ impl<W: Async, F: Finally> Attempts<'_, W, F> {
 }
 
 impl<W, F: Finally> Attempts<'_, W, F> {
+    /// The number of the attempt, as long as there is no session.
+    #[inline]
+    fn calm_number(&self) -> AttemptNo {
+        AttemptNo::new(self.calm.saturating_add(1)).unwrap_or(AttemptNo::FIRST)
+    }
+
     /// Says once how the run ended; called from the drop as well, so it asks no world.
     #[inline]
     fn close(&mut self, ending: Ending) {
@@ -284,7 +326,7 @@ impl<W, F: Finally> Attempts<'_, W, F> {
         }
         self.is_open = false;
         let session = self.session.as_deref();
-        let number = session.map_or(AttemptNo::FIRST, Session::number);
+        let number = session.map_or(self.calm_number(), Session::number);
         self.watch.over(number, ending, session.map(|session| &session.because));
         if let Some(finally) = self.finally.take() {
             finally.follow(&Closing { session, number, ending, panicked: is_panicking() });

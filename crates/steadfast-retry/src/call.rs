@@ -183,6 +183,9 @@ impl<E, V: Into<Failure>, C: FnMut(&E) -> V> FindClass<E> for By<C, V> {
 
 /// Is told of each delay before it begins.
 pub trait BeforeSleep {
+    /// Whether anybody hears.
+    const HEARS: bool = true;
+
     fn told(&mut self, upcoming: &Upcoming<'_>);
 }
 
@@ -190,6 +193,8 @@ pub trait BeforeSleep {
 pub struct NoHook;
 
 impl BeforeSleep for NoHook {
+    const HEARS: bool = false;
+
     #[inline(always)]
     fn told(&mut self, _: &Upcoming<'_>) {}
 }
@@ -248,6 +253,27 @@ impl<T, E, L: FnOnce(GaveUp<E>) -> T> Conclude<T, E> for Else<L> {
     }
 }
 
+/// The errors of a blocking call that were only counted; see [`Call::calmly`].
+#[derive(Debug)]
+pub struct Kept<E>(Option<[Option<(Failure, E)>; MOST_KEPT]>);
+
+/// More than these would cost every call its stack.
+const MOST_KEPT: usize = 3;
+
+impl<E> Kept<E> {
+    #[inline(always)]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(None)
+    }
+}
+
+impl<E> Default for Kept<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A call under way.
 #[derive(Debug)]
 pub struct Call<'p, W, C, B, F: Finally, L> {
@@ -290,6 +316,41 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
         else_with.success(attempts.succeed(value))
     }
 
+    /// Keeps an error where it can change nothing but a count and the next attempt begins at once; otherwise it comes back with its class.
+    #[inline(always)]
+    pub fn calmly<E>(&mut self, kept: &mut Kept<E>, error: E) -> Result<(), (Failure, E)>
+    where
+        C: FindClass<E>,
+    {
+        let failure = self.classify.find(&error);
+        if B::HEARS || failure.server_delay.is_some() || !self.attempts.stays_calm() {
+            return Err((failure, error));
+        }
+        match kept.0.get_or_insert([const { None }; MOST_KEPT]).get_mut(self.attempts.calm()) {
+            Some(place) => {
+                *place = Some((failure, error));
+                self.attempts.count_calmly();
+                Ok(())
+            }
+            None => Err((failure, error)),
+        }
+    }
+
+    /// Takes a failure that is not calm, after those that were.
+    #[inline(always)]
+    pub fn failed_after<T, E: fmt::Display>(
+        &mut self,
+        kept: &mut Kept<E>,
+        failure: Failure,
+        error: &E,
+    ) -> Option<Owed<T, E>> {
+        if let Some(kept) = kept.0.take() {
+            let calm = kept.into_iter().flatten();
+            self.attempts.take_up(&mut calm.map(|(failure, error)| (failure, kept_text(&error))));
+        }
+        self.failed_as(failure, error)
+    }
+
     /// Takes a failure: the delay that is owed, or `None` if the run is over.
     #[inline(always)]
     pub fn failed<T, E: fmt::Display>(&mut self, error: &E) -> Option<Owed<T, E>>
@@ -297,6 +358,11 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
         C: FindClass<E>,
     {
         let failure = self.classify.find(error);
+        self.failed_as(failure, error)
+    }
+
+    #[inline(always)]
+    fn failed_as<T, E: fmt::Display>(&mut self, failure: Failure, error: &E) -> Option<Owed<T, E>> {
         let delay = self.attempts.fail(failure, kept_text(error))?;
         Some(self.owe(delay))
     }

@@ -193,6 +193,12 @@ impl Delay {
         &self.shape
     }
 
+    /// Says whether it is never anything but zero.
+    #[must_use]
+    pub const fn is_zero(&self) -> bool {
+        matches!(self.shape, Shape::Constant(Duration::ZERO))
+    }
+
     /// Returns the longest delay, if there is one.
     #[must_use]
     pub const fn longest(&self) -> Option<Duration> {

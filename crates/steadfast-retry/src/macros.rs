@@ -138,6 +138,7 @@ macro_rules! __retry_blocking {
         let __policy = &$policy;
         let __held = $crate::call::HasPolicy::hold(__policy);
         let mut __call = $crate::call::Options::new()$(.$key($value))*.begin(&__held);
+        let mut __kept = $crate::call::Kept::new();
         loop {
             #[allow(unused_variables, unused_braces, clippy::redundant_closure_call, clippy::ignored_unit_patterns)]
             let __result = {
@@ -147,9 +148,14 @@ macro_rules! __retry_blocking {
             };
             let __owed = match __result {
                 ::core::result::Result::Ok(__value) => break __call.succeeded(__value),
-                ::core::result::Result::Err(__error) => match __call.failed(&__error) {
-                    ::core::option::Option::Some(__owed) => __owed,
-                    ::core::option::Option::None => break __call.gave_up(__error),
+                ::core::result::Result::Err(__error) => match __call.calmly(&mut __kept, __error) {
+                    ::core::result::Result::Ok(()) => continue,
+                    ::core::result::Result::Err((__failure, __error)) => {
+                        match __call.failed_after(&mut __kept, __failure, &__error) {
+                            ::core::option::Option::Some(__owed) => __owed,
+                            ::core::option::Option::None => break __call.gave_up(__error),
+                        }
+                    }
                 },
             };
             if !__call.wait(&__owed) {

@@ -106,6 +106,20 @@ impl Policy {
         &self.finally
     }
 
+    /// Returns how many first failures of whichever class can change nothing but a count: no rule, no delay, no time that runs out, and
+    /// another attempt owed for sure.
+    #[inline]
+    pub(crate) fn calm_failures(&self) -> u32 {
+        if self.limits.deadline.is_some() || !self.catch.is_empty() || !self.delay.is_zero() {
+            return 0;
+        }
+        let most = match self.limits.attempts {
+            AttemptLimit::AtMost(attempts) => attempts,
+            AttemptLimit::Unlimited => u32::MAX,
+        };
+        most.min(self.limits.attempts_of_any_kind()).saturating_sub(1)
+    }
+
     /// Finds the first rule that catches a class.
     #[must_use]
     pub fn rule_for(&self, class: &Class) -> Option<(usize, &Rule)> {

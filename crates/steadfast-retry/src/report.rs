@@ -103,7 +103,8 @@ pub struct Try {
     pub number: AttemptNo,
     /// When it began, counted from the beginning of the run; see [`Report::elapsed`].
     pub started: Duration,
-    /// How long it took; `None` for a first attempt before which no clock was read.
+    /// How long it took; `None` where no clock was read before it: for a first attempt without a deadline, and for those that a
+    /// blocking call without rules, delays and deadline makes at once.
     pub took: Option<Duration>,
     /// The exception class.
     pub class: Class,

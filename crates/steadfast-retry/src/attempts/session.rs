@@ -114,6 +114,15 @@ impl Session {
         wait
     }
 
+    /// Takes a failure of which nobody looked at the clock, and goes on: its policy had no delay for it.
+    pub(super) fn take_up(&mut self, policy: &Policy, at: Moment, failure: Failure, text: String) {
+        self.attempt_began = None;
+        let wait = self.take(policy, at, failure, text);
+        debug_assert_eq!(wait, Some(Duration::ZERO), "only such failures are taken calmly");
+        self.resume(policy, at);
+        self.attempt_began = None;
+    }
+
     /// Goes on after a delay; `false` if the run is over instead.
     #[cold]
     #[inline(never)]

@@ -124,10 +124,40 @@ fn success_at_once_reads_no_clock_and_with_a_deadline_one() {
 #[test]
 fn a_zero_delay_touches_no_timer_and_reads_the_clock_once_a_failure() {
     let (policy, world) = (plain().attempts(4).delay(Delay::ZERO).build().unwrap(), VirtualWorld::new());
-    retry!(policy, |attempt| flaky(attempt.number(), 3), world = &world).unwrap();
     wait_for(async { retry!(policy, async |attempt| flaky(attempt.number(), 3), world = &world) }).unwrap();
     assert!(world.waits().is_empty());
-    assert_eq!(world.readings(), 6);
+    assert_eq!(world.readings(), 3);
+}
+
+#[test]
+fn a_blocking_call_stays_calm_where_a_failure_changes_nothing_but_a_count() {
+    let world = VirtualWorld::new();
+    let readings = |policy: PolicyBuilder| {
+        let (policy, before) = (policy.build().unwrap(), world.readings());
+        retry!(policy, |attempt| flaky(attempt.number(), 2), world = &world).unwrap();
+        world.readings() - before
+    };
+    let calm = || plain().attempts(4).delay(Delay::ZERO);
+    assert_eq!(readings(calm()), 0);
+    assert_eq!(readings(calm().unlimited().ceiling(9)), 0);
+    assert_ne!(readings(calm().deadline(secs(9))), 0, "time may run out");
+    assert_ne!(readings(calm().catch(Rule::on(Class::known("else")).stop())), 0, "a rule may care");
+    assert_ne!(readings(calm().delay(Delay::constant(millis(1)))), 0, "there is a delay");
+    let last_but_one = calm().attempts(3);
+    assert_eq!(readings(last_but_one), 0, "the third attempt is owed for sure");
+}
+
+#[test]
+fn what_was_only_counted_is_told_when_it_gives_up() {
+    let (policy, world) = (plain().attempts(5).delay(Delay::ZERO).build().unwrap(), VirtualWorld::new());
+    let gave_up = retry!(policy, |attempt| Err::<(), _>(attempt.number().to_string()), world = &world).unwrap_err();
+    let report = gave_up.report();
+    let texts: Vec<_> = report.tries().iter().map(|tried| tried.text.as_str()).collect();
+    assert_eq!(texts, ["1", "2", "3", "4", "5"], "each in its place");
+    let waits: Vec<_> = report.tries().iter().map(|tried| tried.wait).collect();
+    assert_eq!(waits, [Some(Duration::ZERO), Some(Duration::ZERO), Some(Duration::ZERO), Some(Duration::ZERO), None]);
+    assert_eq!((report.attempts(), gave_up.last().map(String::as_str)), (5, Some("5")));
+    assert!(report.tries()[..4].iter().all(|tried| tried.took.is_none()), "nobody looked at the clock");
 }
 
 #[test]
@@ -444,4 +474,35 @@ fn a_failure_may_be_named_by_hand() {
     let mut run = policy.start_in(VirtualWorld::new());
     let gave_up = run.failed_as(7, Failure::of(Class::known("gone"))).map(drop).unwrap_err();
     assert_eq!((gave_up.last(), gave_up.report().ending()), (Some(&7), Ending::Stopped));
+}
+
+proptest! {
+    /// Whoever is told of each attempt keeps the call from being calm; the report must be the same.
+    #[test]
+    fn a_calm_call_and_a_careful_one_tell_the_same(attempts in 1_u32..9, failures in 0_u32..10) {
+        let policy = plain().attempts(attempts).delay(Delay::ZERO).build().unwrap();
+        let (one, other) = (VirtualWorld::new(), VirtualWorld::new());
+        let calm = retry!(policy, |attempt| flaky(attempt.number(), failures), world = &one);
+        let mut told = 0;
+        let careful = retry!(
+            policy,
+            |attempt| flaky(attempt.number(), failures),
+            before_sleep = |_| told += 1,
+            world = &other
+        );
+        prop_assert_eq!(told, failures.min(attempts - 1));
+        match (calm, careful) {
+            (Ok(calm), Ok(careful)) => prop_assert_eq!(calm, careful),
+            (Err(calm), Err(careful)) => {
+                prop_assert_eq!(calm.to_string(), careful.to_string());
+                let timeless = |gave_up: &GaveUp<io::Error>| -> Vec<_> {
+                    let tries = gave_up.report().tries().iter();
+                    tries.map(|tried| (tried.number, tried.class.clone(), tried.wait, tried.wait_source, tried.text.clone())).collect()
+                };
+                prop_assert_eq!(timeless(&calm), timeless(&careful));
+                prop_assert_eq!(calm.report().ending(), careful.report().ending());
+            }
+            (calm, careful) => prop_assert!(false, "{calm:?} and {careful:?}"),
+        }
+    }
 }
