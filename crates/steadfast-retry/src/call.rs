@@ -1,23 +1,24 @@
 //! What [`retry!`](crate::retry) expands to: one call with its hooks. Public for the macro only.
 
+mod limited;
+mod source;
+
 use core::fmt;
 use core::future::Future;
 use core::marker::PhantomData;
-use core::ops::Deref;
 use core::pin::Pin;
-use core::task::{Context, Poll};
 use core::time::Duration;
 
-use alloc::boxed::Box;
 use alloc::format;
-use alloc::rc::Rc;
-use alloc::sync::Arc;
 
 use crate::attempts::{Attempt, Attempts, Closing, Finally, NoFinally, Then, Upcoming, Waiting};
 use crate::report::{GaveUp, kept_text};
-use crate::trace::{Entered, Span};
+use crate::trace::Entered;
 use crate::world::{Async, Blocking, DefaultWorld, World};
 use crate::{Class, Classify, Failure, Policy, Pretty};
+
+pub use limited::Limited;
+pub use source::HasPolicy;
 
 /// The options of a call: each method is a key that the macro takes.
 #[derive(Debug)]
@@ -83,74 +84,6 @@ impl<W, C, B, F, L> Options<W, C, B, F, L> {
         let Self { world, classify, before_sleep, finally, else_with } = self;
         let attempts = Attempts::begin(policy, world, finally);
         Call { attempts, classify, before_sleep, else_with }
-    }
-}
-
-/// Whatever a call can take its policy from; it is held until the call is over.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no policy",
-    label = "no policy, and no name of one",
-    note = "give a `Policy`, a name that the registry knows (`\"fetch\"`), or an inline one: `policy(attempts = 5)`",
-    note = "where a type of yours leads to a policy, lend it: `&*mine`"
-)]
-pub trait HasPolicy {
-    type Held<'a>: Deref<Target = Policy>
-    where
-        Self: 'a;
-
-    fn hold(&self) -> Self::Held<'_>;
-}
-
-impl HasPolicy for Policy {
-    type Held<'a> = &'a Self;
-
-    #[inline(always)]
-    fn hold(&self) -> &Self {
-        self
-    }
-}
-
-macro_rules! lead_to_a_policy {
-    ($($leader:ty),*) => {$(
-        impl<P: HasPolicy + ?Sized> HasPolicy for $leader {
-            type Held<'a> = P::Held<'a> where Self: 'a;
-
-            #[inline(always)]
-            fn hold(&self) -> P::Held<'_> {
-                (**self).hold()
-            }
-        }
-    )*};
-}
-
-lead_to_a_policy!(&P, Box<P>, Rc<P>, Arc<P>);
-
-#[cfg(feature = "std")]
-impl<F: FnOnce() -> Policy> HasPolicy for std::sync::LazyLock<Policy, F> {
-    type Held<'a>
-        = &'a Policy
-    where
-        F: 'a;
-
-    fn hold(&self) -> &Policy {
-        self
-    }
-}
-
-/// The name of a policy in the process's registry.
-///
-/// # Panics
-///
-/// If there is none.
-#[cfg(feature = "std")]
-impl HasPolicy for str {
-    type Held<'a> = Arc<Policy>;
-
-    fn hold(&self) -> Self::Held<'_> {
-        match crate::registry().get(self) {
-            Ok(policy) => policy,
-            Err(missing) => panic!("{missing}"),
-        }
     }
 }
 
@@ -447,35 +380,6 @@ impl<W: World, C, B: BeforeSleep, F: Finally, L> Call<'_, W, C, B, F, L> {
         W: Async,
     {
         self.attempts.delay_timer(owed.delay)
-    }
-}
-
-/// An async attempt that is cut at its limit, and runs in the call's span.
-#[derive(Debug)]
-#[must_use = "futures do nothing unless awaited"]
-pub struct Limited<'f, A, T> {
-    attempt: Pin<&'f mut A>,
-    timer: Option<T>,
-    span: Span,
-}
-
-impl<V, E, A: Future<Output = Result<V, E>>, T: Future<Output = ()> + Unpin> Future for Limited<'_, A, T> {
-    type Output = Result<A::Output, WasCut<V, E>>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let polled = {
-            let _entered = this.span.enter();
-            this.attempt.as_mut().poll(context)
-        };
-        if let Poll::Ready(output) = polled {
-            return Poll::Ready(Ok(output));
-        }
-        match &mut this.timer {
-            Some(timer) => Pin::new(timer).poll(context).map(|()| Err(WasCut(PhantomData))),
-            None => Poll::Pending,
-        }
     }
 }
 
